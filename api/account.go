@@ -44,6 +44,8 @@ func (s *server) ExportAccount(
 		StripeCustomerId: optional(string(e.Account.CustomerID)),
 		Subscription:     s.toAPISubscription(e.Account.Subscription),
 		Points:           toAPIPoints(e.Account.Balance),
+		Lots:             each(e.Lots, toAPILot),
+		Holds:            each(e.Holds, toAPIHold),
 		LowPoints:        (*int64)(e.Account.LowPoints),
 		TopUp:            toAPITopUp(topUp),
 		Orders:           each(orders, toAPIOrder), OrdersNextCursor: nextOrder,

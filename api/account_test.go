@@ -4,6 +4,7 @@ import (
 	"log/slog"
 	"net/http"
 	"reflect"
+	"strings"
 	"time"
 
 	"github.com/pointsync/pointsync/pkg/billing"
@@ -23,16 +24,25 @@ func (c *client) deletesItsAccount() {
 		"amount": 30, "description": "a picture of Ada", "metadata": map[string]any{"file": "ada.png"},
 	}, "Idempotency-Key", "ada")
 
+	held := user.call(http.StatusCreated, http.MethodPost, "/points/holds", map[string]any{
+		"amount": 20, "ttl_seconds": 3600, "description": "a film of Ada",
+	}, "Idempotency-Key", "ada-film")
+	ended := user.call(http.StatusCreated, http.MethodPost, "/points/holds", map[string]any{
+		"amount": 5, "ttl_seconds": 3600,
+	}, "Idempotency-Key", "ada-short").text("hold.id")
+	user.call(http.StatusOK, http.MethodPost, "/points/holds/"+ended+"/release", nil, "Idempotency-Key", "ada-end")
+
 	all := user.call(http.StatusOK, http.MethodGet, "/account/export", nil)
 	read := func(path string) answer { return user.call(http.StatusOK, http.MethodGet, path, nil) }
 	for member, want := range map[string]any{
 		"user": read("/session").at("user"), "points": read("/session").at("points"),
 		"orders": read("/orders").at("orders"), "entries": read("/points/entries").at("entries"),
-		"sessions": read("/sessions").at("sessions"),
+		"sessions": read("/sessions").at("sessions"), "lots": read("/points").at("lots"),
+		"holds": []any{held.at("hold")},
 	} {
 		c.expect(reflect.DeepEqual(all.at(member), want), "%s are exported as %v, not %v", member, all.at(member), want)
 	}
-	spent := all.list("entries")[0].(map[string]any)
+	spent := all.list("entries")[3].(map[string]any) // the newest are the two holds and the release
 	c.expect(spent["description"] == "a picture of Ada", "the export has texts: %s", all.raw)
 	c.expect(all.text("stripe_customer_id") != "", "the export names the customer at Stripe: %s", all.raw)
 
@@ -47,10 +57,24 @@ func (c *client) deletesItsAccount() {
 	closed := user.call(http.StatusForbidden, http.MethodPost, "/auth/login", login)
 	c.expect(closed.text("type") == "/problems/account-closed", "it is being deleted: %s", closed.raw)
 
+	path := "/admin/accounts/" + gone.text("account_id")
+	now := admin.call(http.StatusOK, http.MethodGet, path, nil)
+	c.expect(now.at("deleted.requested_at") == gone.at("requested_at") && now.at("deleted.erased_at") == nil &&
+		now.at("disabled") == nil, "an admin sees the deletion: %s", now.raw)
+
 	log := slog.New(slog.DiscardHandler)
 	sales := checkout.New(c.w.db, c.w.Stripe, c.w.Catalog, c.w.syncer, billing.Origins{shopURL}, log)
 	must(c.t, sales.FinishDeletions(c.t.Context()))
 	heard := c.next(came, secret)
 	c.expect(heard.at("data.account_id") == gone.at("account_id"), "the erasure is reported: %s", heard.raw)
 	user.call(http.StatusUnauthorized, http.MethodPost, "/auth/login", login)
+	now = admin.call(http.StatusOK, http.MethodGet, path, nil)
+	c.expect(now.at("deleted.erased_at") != nil, "an admin sees the erasure: %s", now.raw)
+	story := strings.Join(admin.moments(path+"/timeline", 100), "\n")
+	for _, part := range []string{
+		"account.registered registered; the name was erased since", "deletion.began the customer deleted the account",
+		"deletion.ended the person's data were erased",
+	} {
+		c.expect(strings.Contains(story, part), "the story holds %q:\n%s", part, story)
+	}
 }

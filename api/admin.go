@@ -189,6 +189,9 @@ func (s *server) toAPIAdminAccount(a billing.Account) AdminAccount {
 	if a.DisabledAt != nil {
 		out.Disabled = &Disabled{Since: *a.DisabledAt, Reason: a.DisabledReason}
 	}
+	if a.DeletingAt != nil {
+		out.Deleted = &Deleted{RequestedAt: *a.DeletingAt, ErasedAt: a.DeletedAt}
+	}
 	if p := a.Parking; p.At != nil {
 		out.Parked = &Parked{Since: *p.At, Reason: p.Reason}
 	}

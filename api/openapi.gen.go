@@ -151,6 +151,8 @@ func (e HoldStatus) Valid() bool {
 const (
 	MomentKindAccountRegistered   MomentKind = "account.registered"
 	MomentKindAdminActed          MomentKind = "admin.acted"
+	MomentKindDeletionBegan       MomentKind = "deletion.began"
+	MomentKindDeletionEnded       MomentKind = "deletion.ended"
 	MomentKindEndpointDelivery    MomentKind = "endpoint.delivery"
 	MomentKindEventProcessed      MomentKind = "event.processed"
 	MomentKindEventReceived       MomentKind = "event.received"
@@ -171,6 +173,10 @@ func (e MomentKind) Valid() bool {
 	case MomentKindAccountRegistered:
 		return true
 	case MomentKindAdminActed:
+		return true
+	case MomentKindDeletionBegan:
+		return true
+	case MomentKindDeletionEnded:
 		return true
 	case MomentKindEndpointDelivery:
 		return true
@@ -646,8 +652,14 @@ type AccountExport struct {
 	// ExternalId The id that the operator's own program gave the account.
 	ExternalId *string `json:"external_id"`
 
+	// Holds The active holds, the one that expires first at the beginning. There are 1,000 at most.
+	Holds []Hold `json:"holds"`
+
 	// Identities Who the person is at issuers of ID tokens.
 	Identities []LinkedIdentity `json:"identities"`
+
+	// Lots The lots that have points, as `GET /points` has them.
+	Lots []Lot `json:"lots"`
 
 	// LowPoints The threshold that the customer chose; null: the operator's.
 	LowPoints *int64 `json:"low_points"`
@@ -719,7 +731,10 @@ type AdminAccount struct {
 	// CustomerId Stripe's customer; null before the first purchase.
 	CustomerId *string `json:"customer_id"`
 
-	// Disabled Since when an operator refuses its requests, and why; null if it is open.
+	// Deleted Since when the account is closed for good, by its customer or by an operator; null if no one asked to delete it.
+	Deleted *Deleted `json:"deleted"`
+
+	// Disabled Since when an operator refuses its requests, and why; null if no operator does. The account may be closed by a deletion all the same.
 	Disabled *Disabled `json:"disabled"`
 
 	// Email Null for an account that a service made, or that an ID token made without an address that counts (`link_email`), and after a deletion.
@@ -840,6 +855,15 @@ type Credentials struct {
 	Password string `json:"password"`
 }
 
+// Deleted Since when the account is closed for good, by its customer or by an operator; null if no one asked to delete it.
+type Deleted struct {
+	// ErasedAt When the person's data were erased; null while Stripe has not ended the sales yet.
+	ErasedAt *time.Time `json:"erased_at"`
+
+	// RequestedAt When the deletion was asked for. The account takes no spend, hold or purchase since.
+	RequestedAt time.Time `json:"requested_at"`
+}
+
 // Delivery defines model for Delivery.
 type Delivery struct {
 	// AccountId Null for a test.
@@ -906,7 +930,7 @@ type DeviceRequest struct {
 	Name DeviceName `json:"name"`
 }
 
-// Disabled Since when an operator refuses its requests, and why; null if it is open.
+// Disabled Since when an operator refuses its requests, and why; null if no operator does. The account may be closed by a deletion all the same.
 type Disabled struct {
 	Reason string    `json:"reason"`
 	Since  time.Time `json:"since"`

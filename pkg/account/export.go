@@ -15,15 +15,21 @@ type Export struct {
 	Account    billing.Account
 	Identities []billing.LinkedIdentity
 	Logins     []billing.Login // that live
+	Lots       []billing.Lot   // that have points
+	Holds      []billing.Hold  // that are active
 	Orders     []billing.Order // the newest first, as entries are
 	Entries    []billing.Entry
 }
 
-// Export returns what is kept about the caller, with at most limit orders and limit entries. Errors: EUnauthorized.
+// Export returns what is kept about the caller, with at most limit orders, limit entries and limit holds.
+// An account has fewer active holds than the contract's limit. Errors: EUnauthorized.
 func (s *Service) Export(ctx context.Context, c token.Claims, limit int) (e Export, err error) {
 	e.At = s.db.Now()
-	if e.Account, err = ledger.Current(ctx, s.db, c.Account); err != nil {
+	if e.Account, e.Lots, err = ledger.Show(ctx, s.db, c.Account); err != nil {
 		return e, gone(err)
+	}
+	if e.Holds, err = s.db.ActiveHolds(ctx, c.Account, limit); err != nil {
+		return e, err
 	}
 	if e.Identities, err = s.db.Identities(ctx, c.Account); err != nil {
 		return e, err

@@ -21,9 +21,9 @@ type Line struct {
 // Timeline returns what happened to an account, latest first, and the cursor of the next page, or "" if there is none.
 //
 // It holds what the tables hold: registration, logins, orders, Stripe's events, the syncs of the last 30 days, every
-// movement of points, what admins did, and the outgoing events of the last 30 days. A refused spend leaves no row, so
-// that refusals cost no write; the sync that it caused is listed. Errors: EInvalid for a cursor that is not one of
-// ours, ENotFound.
+// movement of points, what admins did, a deletion, and the outgoing events of the last 30 days. A refused spend leaves
+// no row, so that refusals cost no write; the sync that it caused is listed. Errors: EInvalid for a cursor that is not
+// one of ours, ENotFound.
 func Timeline(
 	ctx context.Context, db *store.DB, id billing.AccountID, cursor string, limit int,
 ) (story []Line, next string, err error) {
@@ -52,8 +52,8 @@ func Timeline(
 func describe(m billing.Moment) string {
 	one, two, three := m.Parts[0], m.Parts[1], m.Parts[2]
 	switch m.Kind {
-	case billing.MomentRegistered:
-		return tellRegistered(one, two)
+	case billing.MomentRegistered, billing.MomentDeletionBegan, billing.MomentDeletionEnded:
+		return describeLife(m)
 	case billing.MomentIdentity:
 		return fmt.Sprintf("an ID token of %s opens the account from now on, for %s", one, two)
 	case billing.MomentLoginBegan:
@@ -86,10 +86,23 @@ func describe(m billing.Moment) string {
 	return string(m.Kind)
 }
 
+// describeLife returns how an account began or ended as a sentence.
+func describeLife(m billing.Moment) string {
+	switch m.Kind {
+	case billing.MomentDeletionBegan:
+		return "the " + m.Parts[0] + " deleted the account: it is closed for good"
+	case billing.MomentDeletionEnded:
+		return "the person's data were erased"
+	}
+	return tellRegistered(m.Parts[0], m.Parts[1], m.Parts[2] != "")
+}
+
 // tellRegistered returns how an account began: with an email, as the account of a service's own id, or by an ID token
-// alone.
-func tellRegistered(email, externalID string) string {
+// alone. An erased account no longer says.
+func tellRegistered(email, externalID string, erased bool) string {
 	switch {
+	case erased:
+		return "registered; the name was erased since"
 	case externalID == "" && email == "":
 		return "made for an ID token"
 	case externalID == "":

@@ -56,6 +56,48 @@ func TestTimeline(t *testing.T) {
 	})
 }
 
+// TestTimelineOfDeleted proves that the story of an account tells who deleted it and when its person was erased. It
+// does not guess how an erased account began.
+func TestTimelineOfDeleted(t *testing.T) {
+	t.Parallel()
+	storetest.EachAt(t, func(t *testing.T, db *store.DB, clock *storetest.Clock) {
+		for who, operator := range map[string]bool{"customer": false, "operator": true} {
+			a := storetest.NewAccount(t, db)
+			clock.Advance(time.Second)
+			storetest.Change(t, db, a.ID, func(ctx context.Context, tx *store.Tx, _ billing.Account) error {
+				if operator {
+					if err := tx.InsertAdminAction(ctx, billing.AdminAction{
+						ID: billing.NewActionID(tx.Now), AccountID: a.ID, Action: billing.ActionDelete,
+						Reason: "asked by mail", CreatedAt: tx.Now,
+					}); err != nil {
+						return err
+					}
+				}
+				return tx.SetDeleting(ctx, a.ID)
+			})
+			want := []string{
+				"account.registered registered as " + a.Email,
+				"deletion.began the " + who + " deleted the account: it is closed for good",
+			}
+			if operator {
+				want = append(want, "admin.acted the command line deleted the account: asked by mail")
+			}
+			if got := told(t, db, a.ID, 1); !slices.Equal(got, want) {
+				t.Errorf("asked for: %q, want %q", got, want)
+			}
+			clock.Advance(time.Second)
+			storetest.Change(t, db, a.ID, func(ctx context.Context, tx *store.Tx, now billing.Account) error {
+				return tx.ErasePerson(ctx, now)
+			})
+			want[0] = "account.registered registered; the name was erased since"
+			want = append(want, "deletion.ended the person's data were erased")
+			if got := told(t, db, a.ID, 1); !slices.Equal(got, want) {
+				t.Errorf("erased: %q, want %q", got, want)
+			}
+		}
+	})
+}
+
 // TestTimelineRefusals proves that a cursor that never ended a page, and an account that does not exist, are refused.
 func TestTimelineRefusals(t *testing.T) {
 	t.Parallel()

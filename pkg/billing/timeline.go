@@ -21,6 +21,8 @@ const (
 	MomentPoints         MomentKind = "points.moved"
 	MomentAdmin          MomentKind = "admin.acted"
 	MomentDelivery       MomentKind = "endpoint.delivery"
+	MomentDeletionBegan  MomentKind = "deletion.began"
+	MomentDeletionEnded  MomentKind = "deletion.ended"
 )
 
 // Moment is one thing that happened to an account. The meaning of its parts depends on its kind. Package account turns

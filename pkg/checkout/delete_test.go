@@ -100,7 +100,8 @@ func (s *shop) known(id billing.AccountID) {
 			func() error { return tx.SetLowPoints(ctx, id, new(billing.Points(50))) },
 			func() error {
 				return tx.InsertChange(ctx, billing.SubscriptionChange{
-					ID: billing.NewChangeID(tx.Now), AccountID: id, Kind: billing.ChangePlan, Status: billing.ChangeFailed,
+					ID: billing.NewChangeID(tx.Now), AccountID: id,
+					Kind: billing.ChangePlan, Status: billing.ChangeFailed,
 					Owed:       billing.OwedInvoice{ID: "in_ada", URL: "https://invoice.example/ada"},
 					LeaseUntil: tx.Now, CreatedAt: tx.Now, EndedAt: &tx.Now,
 				})
@@ -303,8 +304,8 @@ func TestDeleteVoidsInvoices(t *testing.T) {
 	}
 }
 
-// Proves that the page of a sent invoice, which names the person, is gone after the deletion, also if its change is only
-// decided then: the deletion voided the invoice.
+// Proves that the page of a sent invoice, which names the person, is gone after the deletion, also if its change is
+// decided only then: the deletion voided the invoice.
 func TestDeleteForgetsInvoicePage(t *testing.T) {
 	t.Parallel()
 	eachPlanShop(t, func(t *testing.T, s *planShop) {

@@ -63,6 +63,11 @@ func (r reads) DueHolds(
 	)
 }
 
+// ActiveHolds lists the account's active holds, the one that expires first at the beginning.
+func (r reads) ActiveHolds(ctx context.Context, account billing.AccountID, limit int) ([]billing.Hold, error) {
+	return r.holds(ctx, "expires_at, id", limit, "account_id = ? AND status = 'active'", string(account))
+}
+
 // NextHoldExpiry returns when the next active hold expires, or nil if there is none.
 func (r reads) NextHoldExpiry(ctx context.Context, account billing.AccountID) (*time.Time, error) {
 	next, err := r.holds(ctx, "expires_at", 1, "account_id = ? AND status = 'active'", string(account))

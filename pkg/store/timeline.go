@@ -27,7 +27,25 @@ var chapters = []chapter{
 		ref:  "id",
 		one:  "COALESCE(email, '')",
 		two:  "COALESCE(external_id, '')",
-		from: "(SELECT *, id AS account_id FROM accounts) a WHERE true",
+		// An erased account may have had either.
+		three: "CASE WHEN deleted_at IS NULL THEN '' ELSE 'erased' END",
+		from:  "(SELECT *, id AS account_id FROM accounts) a WHERE true",
+	},
+	{
+		kind: billing.MomentDeletionBegan,
+		rank: "0",
+		at:   "deleting_at",
+		ref:  "id",
+		one: "CASE WHEN EXISTS (SELECT 1 FROM admin_actions WHERE account_id = a.id AND action = 'delete') " +
+			"THEN 'operator' ELSE 'customer' END",
+		from: "(SELECT *, id AS account_id FROM accounts) a WHERE deleting_at IS NOT NULL",
+	},
+	{
+		kind: billing.MomentDeletionEnded,
+		rank: "7",
+		at:   "deleted_at",
+		ref:  "id",
+		from: "(SELECT *, id AS account_id FROM accounts) a WHERE deleted_at IS NOT NULL",
 	},
 	{
 		kind: billing.MomentIdentity,
