@@ -39,6 +39,8 @@ type Queue struct {
 const (
 	jobTimeout  = 40 * time.Second
 	rescueAfter = time.Minute // a job whose process died starts again after this
+	// keepEnded is how long a job is kept after it is done or has failed for good. Its arguments may hold an address.
+	keepEnded = 24 * time.Hour
 	// SQLite has no LISTEN, and on PostgreSQL the queue sends at most one notice each 100 ms. A job that is inserted
 	// just after a notice waits for the next poll, as most jobs of a burst of events do.
 	pollInterval = 100 * time.Millisecond
@@ -87,15 +89,17 @@ func (r *Runner) client(c *river.Config) (client *river.Client[*sql.Tx], err err
 // Start begins to run jobs. Stop ends it.
 func (r *Runner) Start(ctx context.Context) (err error) {
 	r.works, err = r.client(&river.Config{
-		Queues:               r.queues,
-		Workers:              r.workers,
-		Logger:               slog.New(quiet{r.log.Handler()}),
-		JobTimeout:           jobTimeout,
-		RescueStuckJobsAfter: rescueAfter,
-		RetryPolicy:          backoff{},
-		FetchPollInterval:    pollInterval,
-		Middleware:           []rivertype.Middleware{&storableErrors{}},
-		PeriodicJobs:         r.periodic,
+		Queues:                      r.queues,
+		Workers:                     r.workers,
+		Logger:                      slog.New(quiet{r.log.Handler()}),
+		JobTimeout:                  jobTimeout,
+		RescueStuckJobsAfter:        rescueAfter,
+		CompletedJobRetentionPeriod: keepEnded,
+		DiscardedJobRetentionPeriod: keepEnded,
+		RetryPolicy:                 backoff{},
+		FetchPollInterval:           pollInterval,
+		Middleware:                  []rivertype.Middleware{&storableErrors{}},
+		PeriodicJobs:                r.periodic,
 	})
 	if err != nil {
 		return err

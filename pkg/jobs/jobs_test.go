@@ -3,6 +3,7 @@ package jobs_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -187,4 +188,42 @@ func TestReplicas(t *testing.T) {
 	if n := len(looked); n != 0 {
 		t.Errorf("the look was begun %d times more", n)
 	}
+}
+
+// Proves that the queue keeps no job longer than a day after it has failed for good: its arguments may hold an address.
+func TestDiscardedJobsGo(t *testing.T) {
+	t.Parallel()
+	eachWorld(t, func(w *world) {
+		jobs.Handle(w.runner, jobs.Queue{Name: "work", Workers: 1}, func(context.Context, work) error { return nil })
+		later := time.Now().Add(time.Hour)
+		must(w.t, w.db.InTx(w.t.Context(), func(tx *store.Tx) error {
+			for _, name := range []string{"old", "new"} {
+				if err := w.runner.EnqueueAt(w.t.Context(), tx, work{name}, later); err != nil {
+					return err
+				}
+			}
+			return nil
+		}))
+		for name, age := range map[string]time.Duration{"old": 25 * time.Hour, "new": 23 * time.Hour} {
+			storetest.Exec(w.t, w.db, fmt.Sprintf(
+				"UPDATE river_job SET state = 'discarded', finalized_at = '%s' WHERE %s = '%s'",
+				time.Now().UTC().Add(-age).Format("2006-01-02 15:04:05.000"), w.nameOf(), name,
+			))
+		}
+		w.start()
+		storetest.WaitFor(w.t, "the old one is gone", func() bool {
+			return w.count("SELECT count(*) FROM river_job WHERE "+w.nameOf()+" = 'old'") == 0
+		})
+		if n := w.count("SELECT count(*) FROM river_job WHERE " + w.nameOf() + " = 'new'"); n != 1 {
+			w.t.Errorf("%d of 1 younger jobs is left", n)
+		}
+	})
+}
+
+// nameOf returns the expression of the name of a work.
+func (w *world) nameOf() string {
+	if w.db.Dialect() == store.SQLite {
+		return "json_extract(args, '$.name')"
+	}
+	return "args->>'name'"
 }
