@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/url"
 	"strconv"
+	"strings"
 	"time"
 
 	gomail "github.com/wneessen/go-mail"
@@ -104,7 +105,11 @@ func (s *SMTP) Send(ctx context.Context, m Message) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, sendTimeout)
 	defer cancel()
-	return failure(client.DialAndSendWithContext(ctx, out))
+	err = client.DialAndSendWithContext(ctx, out)
+	if out.IsDelivered() {
+		return nil // the server has it, whatever became of the connection after that
+	}
+	return failure(err)
 }
 
 // failure returns the error of a message without the texts of the mail server and of go-mail, which quote addresses.
@@ -117,9 +122,17 @@ func failure(err error) error {
 		return fmt.Errorf("mail: %w", err)
 	}
 	short := fmt.Errorf("mail: %s (code %d)", failed.Reason, failed.ErrorCode())
-	// Who refuses the sender refuses this server, whose settings can be corrected. The message is not at fault.
-	if failed.ErrorCode() >= 500 && !failed.IsTemp() && failed.Reason != gomail.ErrSMTPMailFrom {
+	if failed.ErrorCode() >= 500 && !failed.IsTemp() && !aboutSender(failed) {
 		return refusal{short}
 	}
 	return short
+}
+
+// aboutSender reports whether a refusal is one of this server, whose settings can be corrected. The message is not at
+// fault. Many servers refuse the sender only when they hear the recipient (Postfix: smtpd_delay_reject). Then the
+// enhanced code tells (RFC 3463): 5.7 is about what a client may do, 5.1.7 and 5.1.8 are about the sender's address.
+func aboutSender(failed *gomail.SendError) bool {
+	code := failed.EnhancedStatusCode()
+	return failed.Reason == gomail.ErrSMTPMailFrom || failed.Reason == gomail.ErrSMTPRcptTo &&
+		(strings.HasPrefix(code, "5.7.") || code == "5.1.7" || code == "5.1.8")
 }

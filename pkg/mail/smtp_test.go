@@ -82,15 +82,40 @@ func TestRefused(t *testing.T) {
 	}
 }
 
-// Proves that a server that does not take the sender is asked again: the setting is wrong, and no message is.
+// Proves that a server that does not take the sender is asked again: the setting is wrong, and no message is. A server
+// may say so only at the recipient, with an enhanced code (RFC 3463), as Postfix does.
 func TestSenderRefused(t *testing.T) {
 	t.Parallel()
+	for name, c := range map[string]struct {
+		says    func(s *mailtest.Server)
+		refused bool
+	}{
+		"Sender":           {func(s *mailtest.Server) { s.SaySender(550) }, false},
+		"Policy":           {func(s *mailtest.Server) { s.Say(553, 5, 7, 1) }, false},
+		"SenderAtRcpt":     {func(s *mailtest.Server) { s.Say(550, 5, 1, 8) }, false},
+		"UnknownRecipient": {func(s *mailtest.Server) { s.Say(550, 5, 1, 1) }, true},
+		"FullForGood":      {func(s *mailtest.Server) { s.Say(552, 5, 2, 2) }, true},
+	} {
+		s := mailtest.New(t, nil)
+		c.says(s)
+		sender, err := mail.NewSMTP("smtp-plain://"+s.Addr, "no-reply@example.com")
+		must(t, err)
+		if err := sender.Send(t.Context(), message); err == nil || mail.Refused(err) != c.refused {
+			t.Errorf("%s: got %v, refused %v", name, err, mail.Refused(err))
+		}
+	}
+}
+
+// Proves that a message that the server has taken is sent, even if the connection breaks right after that: it would be
+// sent again and again.
+func TestTakenIsSent(t *testing.T) {
+	t.Parallel()
 	s := mailtest.New(t, nil)
-	s.SaySender(550)
+	s.HangUp()
 	sender, err := mail.NewSMTP("smtp-plain://"+s.Addr, "no-reply@example.com")
 	must(t, err)
-	if err := sender.Send(t.Context(), message); err == nil || mail.Refused(err) {
-		t.Errorf("got %v, refused %v", err, mail.Refused(err))
+	if err := sender.Send(t.Context(), message); err != nil || len(s.Mails()) != 1 {
+		t.Errorf("got %v, with %d mails taken", err, len(s.Mails()))
 	}
 }
 

@@ -34,6 +34,7 @@ type Server struct {
 	mails    []Mail
 	says     error
 	saysFrom error
+	hangsUp  bool
 	sawLogin bool
 }
 
@@ -46,18 +47,30 @@ func New(t testing.TB, security *tls.Config) *Server {
 		t.Fatal(err)
 	}
 	s.Addr = l.Addr().String()
-	served := smtp.NewServer(smtp.BackendFunc(func(*smtp.Conn) (smtp.Session, error) { return &session{s: s}, nil }))
+	served := smtp.NewServer(smtp.BackendFunc(func(c *smtp.Conn) (smtp.Session, error) {
+		return &session{s: s, conn: c.Conn()}, nil
+	}))
 	served.TLSConfig, served.AllowInsecureAuth = security, true
 	go func() { _ = served.Serve(l) }()
 	t.Cleanup(func() { _ = served.Close() })
 	return s
 }
 
-// Say makes the server respond with an SMTP code to each recipient from now on, instead of taking the mail.
-func (s *Server) Say(code int) {
+// Say makes the server respond with an SMTP code to each recipient from now on, instead of taking the mail. enhanced is
+// the code of RFC 3463, such as 5, 7, 1; without one, the reply says only whether it is for good.
+func (s *Server) Say(code int, enhanced ...int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.says = &smtp.SMTPError{Code: code, Message: fmt.Sprint("no, says ", code)}
+	says := &smtp.SMTPError{Code: code, Message: fmt.Sprint("no, says ", code)}
+	copy(says.EnhancedCode[:], enhanced)
+	s.says = says
+}
+
+// HangUp makes the server close each connection from now on as soon as it has taken a mail.
+func (s *Server) HangUp() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.hangsUp = true
 }
 
 // SaySender makes the server respond with an SMTP code to each sender from now on.
@@ -83,6 +96,7 @@ func (s *Server) SawLogin() bool {
 
 type session struct {
 	s    *Server
+	conn net.Conn
 	mail Mail
 }
 
@@ -115,8 +129,15 @@ func (c *session) Rcpt(to string, _ *smtp.RcptOptions) error {
 	return c.s.says
 }
 
-// Reset forgets the mail.
-func (c *session) Reset() {}
+// Reset forgets the mail. It comes after the response to one that was taken.
+func (c *session) Reset() {
+	c.s.mu.Lock()
+	defer c.s.mu.Unlock()
+	if c.s.hangsUp && c.mail.Raw != "" {
+		_ = c.conn.Close()
+	}
+	c.mail = Mail{}
+}
 
 // Logout ends the session.
 func (c *session) Logout() error { return nil }
@@ -133,6 +154,7 @@ func (c *session) Data(r io.Reader) error {
 	}
 	c.s.mu.Lock()
 	defer c.s.mu.Unlock()
+	c.mail = m
 	c.s.mails = append(c.s.mails, m)
 	return nil
 }
