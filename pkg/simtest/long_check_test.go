@@ -51,7 +51,10 @@ const (
 	compareTries = 25 // until a sync succeeds, because calls of Stripe fail all the time
 )
 
+// differs returns how the database differs from Stripe about a user, or "". If Stripe refuses all tries, as long as its
+// faults last, the user is left to the end, and counted.
 func (l *long) differs(u *user) (why string) {
+	var refused error
 	for try := range compareTries {
 		a, err := l.db.Account(l.ctx, billing.AccountID(u.account))
 		if err != nil || a.CustomerID == "" {
@@ -62,10 +65,14 @@ func (l *long) differs(u *user) (why string) {
 				return ""
 			}
 		}
-		if err != nil {
+		if refused = err; err != nil {
 			why = err.Error()
 		}
 		pause(l.ctx, try)
+	}
+	if billing.CodeOf(refused) == billing.EStripeUnavailable {
+		l.uncompared.Add(1)
+		return ""
 	}
 	if strings.HasPrefix(why, "the automatic order ") && l.waitsForCharge(u) {
 		return ""

@@ -85,7 +85,10 @@ func (l *long) figures() (lines [][2]string) {
 		add("users: "+verb, "%d times", l.did[verb])
 	}
 	add("users checked in the middle", "%d times; all of them at the end", l.checked)
-	add("users compared with Stripe in the middle", "%d times; all of them at the end", l.compared)
+	add(
+		"users compared with Stripe in the middle", "%d times, and %d more prevented by faults; all of them at the end",
+		int64(l.compared)-l.uncompared.Load(), l.uncompared.Load(),
+	)
 	add("under faults", "%s", l.played.Round(time.Second))
 	add("the inbox was empty", "%s after the last webhook", l.settled.inbox.Round(10*time.Millisecond))
 	add("what webhooks had lost was taken up", "in %s", l.settled.recovery.Round(10*time.Millisecond))

@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -66,7 +67,8 @@ type long struct {
 	joined            int       // users who have subscribed
 	rounds            int
 	steps             int
-	checked, compared int // checks of one user during the run, and comparisons of one with Stripe
+	checked, compared int          // checks of one user during the run, and comparisons of one with Stripe
+	uncompared        atomic.Int64 // of these, how many Stripe's faults prevented
 	syncer            *reconcile.Syncer
 	byEmail           map[string]*user
 	played            time.Duration
