@@ -5,7 +5,7 @@ import { accessible } from './axe.mjs';
 import { must, stepper, withPage } from './chromium.mjs';
 import { order, password, payAndReturn, points, register, said } from './customer.mjs';
 
-const email = 'hedy@example.com';
+let email = 'hedy@example.com';
 const another = 'staple paper clip';
 
 export const account = (browser, urls) => withPage(browser, {}, (page) => story(page, urls));
@@ -62,6 +62,17 @@ async function story(page, urls) {
     await page.getByRole('button', { name: 'Send the mail', exact: true }).click();
     await said(page, 'Your account', 'a mail is on its way');
   });
+  await step('the link of its mail changes the address after a login', async () => {
+    await page.getByRole('button', { name: 'Log out' }).click();
+    await openMail(page, urls, 'Confirm your new address', 1, `new-${email}`);
+    await page.locator('#told').filter({ hasText: 'Log in with your present address' }).waitFor();
+    await page.getByLabel('Email').fill(email);
+    await page.getByLabel('Password', { exact: true }).fill('wooden spoon drawer');
+    await page.getByRole('button', { name: 'Log in' }).click();
+    await page.locator('#told').filter({ hasText: 'Your address is changed.' }).waitFor();
+    email = `new-${email}`;
+    await page.locator('#address').filter({ hasText: `${email}, confirmed on` }).waitFor();
+  });
   await step('after another login the price is that of the choice', async () => {
     await page.getByLabel('What for').selectOption({ label: 'A number of points' });
     await page.getByRole('button', { name: 'Log out' }).click();
@@ -107,11 +118,11 @@ async function story(page, urls) {
   });
 }
 
-// openMail waits until as many mails about a subject have come, and goes where the link of the last one leads.
-async function openMail(page, urls, subject, mailsNeeded = 1) {
+// openMail waits until as many mails about a subject have come to an address, and goes where the link of the last one leads.
+async function openMail(page, urls, subject, mailsNeeded = 1, to = email) {
   for (let attempt = 0; attempt < 50; attempt++) {
     const { mails } = await (await fetch(`${urls.base_url}/mails.json`)).json();
-    const found = mails.filter((m) => m.to === email && m.subject.endsWith(subject)); // the newest first
+    const found = mails.filter((m) => m.to === to && m.subject.endsWith(subject)); // the newest first
     if (found.length >= mailsNeeded) {
       const [link] = found[0].text.match(/https?:\S+/);
       await page.goto('about:blank');
