@@ -19,9 +19,10 @@ const (
 // park holds back an account's grants if more would be granted in a day than the operator's bounds allow. A person
 // looks first.
 //
-// Nothing is lost. The watermark stays where it is and the orders stay paid, so every later sync decides about the same
-// grants. The rest of the decision is applied as usual. When a person unparks the account, the next sync makes all
-// grants that waited then, and the bounds start counting again from there. The caller holds the account's lock.
+// Nothing is lost. The watermark stays where it is, the orders stay paid, and what events named is read again, such as
+// an invoice of an earlier customer. So every later sync decides about the same grants. The rest of the decision is
+// applied as usual. When a person unparks the account, the next sync makes all grants that waited then, and the bounds
+// start counting again from there. The caller holds the account's lock.
 func (s *Syncer) park(
 	ctx context.Context, tx *store.Tx, a billing.Account, orders []billing.Order, d Decision,
 ) (billing.Account, Decision, error) {

@@ -125,7 +125,8 @@ func (s *Syncer) begin(
 		if err := tx.StampEvents(ctx, id, t.Number); err != nil {
 			return err
 		}
-		if t.Named, err = tx.NamedObjects(ctx, id, maxNamed+1); err != nil {
+		held := a.Parking.At != nil || a.Parking.Approved
+		if t.Named, err = tx.NamedObjects(ctx, id, held, maxNamed+1); err != nil {
 			return err
 		}
 		if len(t.Named) > maxNamed {

@@ -100,11 +100,18 @@ func (tx *Tx) failEvents(ctx context.Context, why, which, arg string) error {
 
 // NamedObjects lists what the account's pending events are about and a picture of its customer might not show: charges,
 // refunds and disputes of charges, and invoices of its earlier customers. An upcoming invoice has no id and cannot be
-// read.
-func (r reads) NamedObjects(ctx context.Context, account billing.AccountID, limit int) ([]billing.StripeObject, error) {
+// read. If the account's grants wait for a person (held), it also lists what events named whose sync is done: that sync
+// granted nothing.
+func (r reads) NamedObjects(
+	ctx context.Context, account billing.AccountID, held bool, limit int,
+) ([]billing.StripeObject, error) {
+	statuses := []string{string(billing.InboxPending)}
+	if held {
+		statuses = append(statuses, string(billing.InboxProcessed))
+	}
 	var named []billing.StripeObject
 	err := r.q(ctx).Model(&eventRow{}).Distinct("object_type AS type, object_id AS id").
-		Where("account_id = ? AND status = ? AND object_id <> ''", string(account), string(billing.InboxPending)).
+		Where("account_id = ? AND status IN ? AND object_id <> ''", string(account), statuses).
 		Where(
 			`object_type IN ? OR object_type = ? AND customer_id IN
 				(SELECT f.customer_id FROM former_customers f WHERE f.account_id = ?)`,
