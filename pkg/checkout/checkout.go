@@ -30,6 +30,8 @@ type Service struct {
 	syncer  *reconcile.Syncer
 	origins billing.Origins
 	log     *slog.Logger
+
+	deletions deletions
 }
 
 // New returns a Service that redirects to the given origins only.
@@ -38,7 +40,8 @@ func New(
 	origins billing.Origins,
 	log *slog.Logger,
 ) *Service {
-	return &Service{db: db, stripe: stripe, catalog: c, syncer: syncer, origins: origins, log: log}
+	return &Service{db: db, stripe: stripe, catalog: c, syncer: syncer, origins: origins, log: log,
+		deletions: deletions{timeout: deletionTimeout}}
 }
 
 // Request asks for an item. Key is the caller's Idempotency-Key, or "" for none.

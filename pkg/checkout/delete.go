@@ -2,16 +2,24 @@ package checkout
 
 import (
 	"context"
+	"sync"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/pointsync/pointsync/pkg/billing"
+	"github.com/pointsync/pointsync/pkg/reconcile"
 	"github.com/pointsync/pointsync/pkg/store"
 )
 
 const (
 	deletionInterval = 30 * time.Second // between two looks at deletions that are not done
 	deletionBatch    = 100
-	deletionTimeout  = 15 * time.Second // of one account
+	maxDeletions     = 4 // at once
+	// deletionTimeout is for one account: for two syncs, however slow, because each has an effect that stays.
+	deletionTimeout = 2 * reconcile.JobPatience
+	// deletionLook is for one look. It leaves the accounts that it has no time for to the next one.
+	deletionLook = 5 * time.Minute
 	// pageGrace is how long a request may take to open the page of an order that it wrote just before the deletion.
 	pageGrace = 2 * time.Minute
 	// freshLogin is how old a login may be that deletes its account.
@@ -71,31 +79,78 @@ func closeForGood(ctx context.Context, tx *store.Tx, id billing.AccountID) error
 	return tx.RevokeLogins(ctx, id)
 }
 
-// FinishDeletions does the rest of the deletions that were asked for. A failure for one account, for example because
-// Stripe does not reply, is logged, and the next look tries again.
+// deletions is how far the looks at deletions have come.
+type deletions struct {
+	timeout time.Duration // for one account
+
+	mu    sync.Mutex
+	after billing.AccountID // where the next look begins; "" if the last one came to the end
+}
+
+func (d *deletions) begin() billing.AccountID {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.after
+}
+
+func (d *deletions) end(after billing.AccountID) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.after = after
+}
+
+// FinishDeletions does the rest of the deletions that were asked for, several at once. A failure for one account, for
+// example because Stripe does not reply, is logged, and a later look tries again. A look that has no time for all of
+// them begins where the one before ended, so however many hang, each of the others gets its turn.
 func (s *Service) FinishDeletions(ctx context.Context) error {
-	after := billing.AccountID("")
+	after := s.deletions.begin()
 	for range maxBatches {
 		ids, err := s.db.DeletingAccounts(ctx, after, deletionBatch)
 		if err != nil {
 			return err
 		}
-		for _, id := range ids {
-			if err := s.finishDeletion(ctx, id); err != nil {
-				s.log.WarnContext(ctx, "a deletion could not be finished", "account", id, "error", err)
-			}
-			after = id
+		var done bool
+		if after, done = s.finishAll(ctx, after, ids); !done {
+			break
 		}
 		if len(ids) < deletionBatch {
+			after = ""
 			break
 		}
 	}
+	s.deletions.end(after)
 	return nil
+}
+
+// finishAll finishes deletions as long as ctx leaves enough time for another one. It returns the last account that it
+// began, or after if it began none, and whether it began all of them.
+func (s *Service) finishAll(
+	ctx context.Context, after billing.AccountID, ids []billing.AccountID,
+) (last billing.AccountID, all bool) {
+	var calls errgroup.Group
+	calls.SetLimit(maxDeletions)
+	last, all = after, true
+	for _, id := range ids {
+		// one may wait as long for its turn as it may take then
+		if end, ok := ctx.Deadline(); ctx.Err() != nil || ok && time.Until(end) < 2*s.deletions.timeout {
+			all = false
+			break
+		}
+		calls.Go(func() error {
+			if err := s.finishDeletion(ctx, id); err != nil {
+				s.log.WarnContext(ctx, "a deletion could not be finished", "account", id, "error", err)
+			}
+			return nil
+		})
+		last = id
+	}
+	_ = calls.Wait()
+	return last, all
 }
 
 // finishDeletion ends what could still charge the person, first at Stripe and then here, and erases their data.
 func (s *Service) finishDeletion(ctx context.Context, id billing.AccountID) error {
-	ctx, cancel := context.WithTimeout(ctx, deletionTimeout)
+	ctx, cancel := context.WithTimeout(ctx, s.deletions.timeout)
 	defer cancel()
 	a, err := s.db.Account(ctx, id)
 	if err != nil || a.DeletedAt != nil {
@@ -132,17 +187,14 @@ func (s *Service) endSales(ctx context.Context, a billing.Account) error {
 	// As long as one can still charge the person, it is the one that counts: those that have ended come last.
 	for range maxSubscriptions {
 		now, err := s.db.Account(ctx, a.ID)
-		if err != nil || now.Subscription == nil {
+		if err != nil {
 			return err
 		}
 		sub := now.Subscription
-		if !sub.Status.Live() && sub.Status != billing.SubIncomplete {
-			return s.voidAll(ctx, sub.ID) // a look that was cut off may have left some
+		if sub == nil || !sub.Status.Live() && sub.Status != billing.SubIncomplete {
+			return s.voidAll(ctx, a.CustomerID)
 		}
 		if err := s.stripe.CancelNow(ctx, sub.ID, "delete:"+string(sub.ID)); err != nil {
-			return err
-		}
-		if err := s.voidAll(ctx, sub.ID); err != nil {
 			return err
 		}
 		if _, err := s.syncer.Sync(ctx, a.ID, billing.CauseChange); err != nil {
@@ -152,11 +204,11 @@ func (s *Service) endSales(ctx context.Context, a billing.Account) error {
 	return billing.Errorf(billing.EConflict, "The account has more than %d subscriptions.", maxSubscriptions)
 }
 
-// voidAll voids the open invoices of a subscription that has ended, so that no one pays for it any more. What Stripe
-// refuses to void, such as an invoice that was paid just now, is left to a sync: it does not keep the person's data
-// here.
-func (s *Service) voidAll(ctx context.Context, id billing.SubscriptionID) error {
-	open, err := s.stripe.OpenInvoices(ctx, id)
+// voidAll voids the open invoices of a customer whose subscriptions of ours have all ended, so that no one pays for one
+// any more. What Stripe refuses to void, such as an invoice that was paid just now, is left to a sync: it does not keep
+// the person's data here.
+func (s *Service) voidAll(ctx context.Context, customer billing.CustomerID) error {
+	open, err := s.stripe.OpenInvoicesOf(ctx, customer)
 	if err != nil {
 		return err
 	}

@@ -12,8 +12,8 @@ import (
 const (
 	// userPatience is how long a request waits for Stripe.
 	userPatience = 2 * time.Second
-	// jobPatience is how long a job waits for Stripe.
-	jobPatience = 30 * time.Second
+	// JobPatience is how long a sync for a job waits for Stripe.
+	JobPatience = 30 * time.Second
 
 	budgetInterval = 10 * time.Second
 )
@@ -69,7 +69,7 @@ type reason struct {
 func (s *Syncer) Sync(
 	ctx context.Context, id billing.AccountID, cause billing.SyncCause, only ...Condition,
 ) (applied bool, err error) {
-	ctx, cancel := context.WithTimeout(ctx, jobPatience)
+	ctx, cancel := context.WithTimeout(ctx, JobPatience)
 	defer cancel()
 	ticket, outcome, err := s.begin(ctx, id, reason{cause: cause, conditions: only})
 	if err != nil || outcome != Synced {

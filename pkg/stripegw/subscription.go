@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"slices"
 
 	stripe "github.com/stripe/stripe-go/v76"
 
@@ -239,18 +240,50 @@ func (g *Gateway) OpenInvoices(
 	if err := need("the subscription", string(id)); err != nil {
 		return nil, err
 	}
-	params := &stripe.InvoiceListParams{
-		ListParams: listParams(ctx), Subscription: stripe.String(string(id)), Status: stripe.String("open"),
+	return g.openInvoices(
+		&stripe.InvoiceListParams{ListParams: listParams(ctx), Subscription: stripe.String(string(id))},
+		func(*stripe.Invoice) (bool, error) { return true, nil },
+	)
+}
+
+// OpenInvoicesOf lists the open invoices of all subscriptions of ours that a customer has or had, as OpenInvoices does
+// for one. A customer whose lists Stripe refuses has none. Errors: EStripeUnavailable, EStripeRefused.
+func (g *Gateway) OpenInvoicesOf(
+	ctx context.Context, customer billing.CustomerID,
+) (open []billing.VoidedInvoice, err error) {
+	if err := need("the customer", string(customer)); err != nil {
+		return nil, err
 	}
+	return g.openInvoices(
+		&stripe.InvoiceListParams{ListParams: listParams(ctx), Customer: stripe.String(string(customer))},
+		func(i *stripe.Invoice) (bool, error) {
+			if i.Subscription == nil {
+				return false, nil
+			}
+			lines, err := g.lines(ctx, i)
+			return slices.ContainsFunc(lines, func(l billing.StripeInvoiceLine) bool { return l.Item != "" }), err
+		},
+	)
+}
+
+func (g *Gateway) openInvoices(
+	params *stripe.InvoiceListParams, wanted func(*stripe.Invoice) (bool, error),
+) (open []billing.VoidedInvoice, err error) {
+	params.Status = stripe.String("open")
 	params.AddExpand("data.payment_intent")
 	list := g.api.Invoices.List(params)
-	for list.Next() {
-		if i := list.Invoice(); i.PaymentIntent == nil ||
-			i.PaymentIntent.Status != stripe.PaymentIntentStatusProcessing {
+	err = each(list.Iter, "open invoices", func() error {
+		i := list.Invoice()
+		if i.PaymentIntent != nil && i.PaymentIntent.Status == stripe.PaymentIntentStatusProcessing {
+			return nil
+		}
+		ok, err := wanted(i)
+		if ok {
 			open = append(open, fromStripeVoided(i))
 		}
-	}
-	if err := list.Err(); err != nil && !isMissing(err, "") {
+		return err
+	})
+	if err != nil && !isMissing(err, "") {
 		return nil, g.failure(err, "show the open invoices")
 	}
 	return open, nil

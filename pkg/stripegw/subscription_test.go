@@ -2,6 +2,7 @@ package stripegw_test
 
 import (
 	"context"
+	"fmt"
 	"testing"
 
 	"github.com/pointsync/pointsync/pkg/billing"
@@ -282,6 +283,44 @@ func TestOpenInvoices(t *testing.T) {
 	} {
 		g, _ := newScript(t, map[string]string{look: answer})
 		if got, err := g.OpenInvoices(t.Context(), "sub_1"); billing.CodeOf(err) != want || got != nil {
+			t.Errorf("%s: %v, %v", answer, got, err)
+		}
+	}
+}
+
+// Proves that of a customer's open invoices those are listed that a subscription made and that have a line of ours,
+// even if it is on a later page of the lines. A customer whose lists Stripe refuses has none.
+func TestOpenInvoicesOf(t *testing.T) {
+	t.Parallel()
+	const (
+		look    = "GET /v1/invoices"
+		ours    = `{"id":"il_1","price":{"metadata":{"pointsync_item":"basic"}}}`
+		theirs  = `{"id":"il_2","price":{"id":"price_x"}}`
+		invoice = `{"id":"%s","amount_due":900,"currency":"usd","subscription":%s,"lines":{"has_more":%v,"data":[%s]}}`
+	)
+	g, s := newScript(t, map[string]string{
+		look: list(
+			false, fmt.Sprintf(invoice, "in_1", `"sub_1"`, false, theirs+","+ours),
+			fmt.Sprintf(invoice, "in_2", `"sub_2"`, true, theirs),
+			fmt.Sprintf(invoice, "in_3", `"sub_3"`, false, theirs),
+			fmt.Sprintf(invoice, "in_4", "null", false, ours),
+		),
+		look + "/in_2/lines": list(false, theirs, ours),
+	})
+	got, err := g.OpenInvoicesOf(t.Context(), "cus_1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	due := billing.VoidedInvoice{Amount: 900, Currency: "usd"}
+	first, second := due, due
+	first.ID, second.ID = "in_1", "in_2"
+	same(t, "listed", got, []billing.VoidedInvoice{first, second})
+	same(t, "asked", s.calls()[0], look+" customer=cus_1&expand[0]=data.payment_intent&limit=100&status=open")
+	for answer, want := range map[string]billing.Code{
+		"404 resource_missing": "", "403 ": billing.EStripeRefused, "503 ": billing.EStripeUnavailable,
+	} {
+		g, _ := newScript(t, map[string]string{look: answer})
+		if got, err := g.OpenInvoicesOf(t.Context(), "cus_1"); billing.CodeOf(err) != want || got != nil {
 			t.Errorf("%s: %v, %v", answer, got, err)
 		}
 	}
