@@ -11,9 +11,14 @@ import (
 // keyLife is less than the day for which Stripe keeps an idempotency key.
 const keyLife = 23 * time.Hour
 
+const takeBackTimeout = 15 * time.Second
+
 // ensureCustomer returns the account with its one Stripe customer. The idempotency key names the account and the former
 // customer, so Stripe returns the same customer to all requests that race. A customer who was deleted at Stripe can buy
 // nothing, so the account gets another one.
+//
+// An account whose deletion was asked for in the meantime gets none (EAccountClosed). Its person may be erased already,
+// so the customer, who has their email, is deleted again.
 func (s *Service) ensureCustomer(ctx context.Context, id billing.AccountID) (billing.Account, error) {
 	a, err := s.db.Account(ctx, id)
 	if err != nil {
@@ -33,9 +38,14 @@ func (s *Service) ensureCustomer(ctx context.Context, id billing.AccountID) (bil
 	if err != nil {
 		return a, err
 	}
+	unwanted := false
 	err = s.db.InTx(ctx, func(tx *store.Tx) error {
-		if _, err := tx.LockAccount(ctx, id); err != nil {
+		now, err := tx.LockAccount(ctx, id)
+		if err != nil {
 			return err
+		}
+		if unwanted = now.DeletingAt != nil && now.CustomerID != customer; unwanted {
+			return now.Closed()
 		}
 		if former != "" {
 			if err := tx.EndCustomer(ctx, id, former); err != nil {
@@ -44,10 +54,26 @@ func (s *Service) ensureCustomer(ctx context.Context, id billing.AccountID) (bil
 		}
 		return tx.SetCustomer(ctx, id, customer)
 	})
+	if unwanted {
+		s.takeBack(ctx, id, customer)
+	}
 	if err != nil {
 		return a, err
 	}
 	return s.db.Account(ctx, id)
+}
+
+// takeBack deletes a customer who was made for an account that is deleted by now. The request has no use for it, so it
+// does not fail, and its end does not stop this.
+func (s *Service) takeBack(ctx context.Context, id billing.AccountID, customer billing.CustomerID) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), takeBackTimeout)
+	defer cancel()
+	if err := s.stripe.DeleteCustomer(ctx, customer); err != nil {
+		s.log.WarnContext(
+			ctx, "a customer of a deleted account is left at Stripe", "account", id, "customer", customer, "error", err,
+			"fix", "delete the customer in Stripe's dashboard",
+		)
+	}
 }
 
 // findOrCreateCustomer returns the account's customer at Stripe, never its former one.

@@ -33,6 +33,7 @@ func TestContextOfEachCall(t *testing.T) {
 		"Checkout":           errorOf(g.Checkout(gone, "cs_1")),
 		"CreateCustomer":     errorOf(g.CreateCustomer(gone, "acc_1", "a@example.com", "")),
 		"IsDeleted":          errorOf(g.IsDeleted(gone, "cus_1")),
+		"DeleteCustomer":     g.DeleteCustomer(gone, "cus_1"),
 		"PortalURL":          errorOf(g.PortalURL(gone, "cus_1", "")),
 		"CustomerOfCharge":   of("charge"),
 		"CustomerOfDispute":  of("dispute"),
@@ -67,6 +68,7 @@ func TestContextOfEachCall(t *testing.T) {
 		"Owed":               errorOf2(g.Owed(gone, "in_1")),
 		"VoidInvoice":        errorOf(g.VoidInvoice(gone, "in_1", "key")),
 		"OpenInvoices":       errorOf(g.OpenInvoices(gone, "sub_1")),
+		"OpenInvoicesOf":     errorOf(g.OpenInvoicesOf(gone, "cus_1")),
 		"Subscription":       errorOf(g.Subscription(gone, "sub_1")),
 	} {
 		if billing.CodeOf(err) != billing.EStripeUnavailable {

@@ -66,6 +66,20 @@ func (g *Gateway) IsDeleted(ctx context.Context, customer billing.CustomerID) (b
 	return deleted, g.failure(err, "show the customer")
 }
 
+// DeleteCustomer deletes a customer for good. One that Stripe does not know, or no longer, is deleted. Errors:
+// EStripeUnavailable, EStripeRefused.
+func (g *Gateway) DeleteCustomer(ctx context.Context, customer billing.CustomerID) error {
+	if err := need("the customer", string(customer)); err != nil {
+		return err
+	}
+	params := &stripe.CustomerParams{}
+	params.Context = ctx
+	if _, err := g.api.Customers.Del(string(customer), params); err != nil && !isMissing(err, "") {
+		return g.failure(err, "delete the customer")
+	}
+	return nil
+}
+
 // PortalURL returns the address of Stripe's page where a customer sees invoices, changes cards and cancels. The
 // address works for a few minutes. Errors: ENotFound if the customer was deleted, EStripeUnavailable, EStripeRefused,
 // also if the portal was never configured in Stripe's dashboard.

@@ -82,3 +82,17 @@ func TestCustomerCalls(t *testing.T) {
 		}
 	}
 }
+
+// Proves that a customer who is not there counts as deleted, and that no other refusal does.
+func TestDeleteCustomer(t *testing.T) {
+	t.Parallel()
+	for answer, want := range map[string]billing.Code{
+		`{"id":"cus_1","deleted":true}`: "", "404 resource_missing": "", "403 ": billing.EStripeRefused,
+		"503 ": billing.EStripeUnavailable,
+	} {
+		g, _ := newScript(t, map[string]string{"DELETE /v1/customers/cus_1": answer})
+		if err := g.DeleteCustomer(t.Context(), "cus_1"); billing.CodeOf(err) != want {
+			t.Errorf("%s: %v", answer, err)
+		}
+	}
+}

@@ -278,6 +278,8 @@ func TestEmptyIDsAreRefused(t *testing.T) {
 		"Price":          func(ctx context.Context) error { _, err := g.Price(ctx, ""); return err },
 		"CustomerOf":     func(ctx context.Context) error { _, err := g.CustomerOf(ctx, "charge", ""); return err },
 		"ExpireCheckout": func(ctx context.Context) error { return g.ExpireCheckout(ctx, "") },
+		"DeleteCustomer": func(ctx context.Context) error { return g.DeleteCustomer(ctx, "") },
+		"OpenInvoicesOf": func(ctx context.Context) error { return errorOf(g.OpenInvoicesOf(ctx, "")) },
 		"CreateCheckout": func(ctx context.Context) error {
 			_, err := g.CreateCheckout(ctx, stripegw.NewCheckout{Order: order, Price: "price_1"})
 			return err

@@ -31,6 +31,11 @@ func sellingCalls() []mockCall {
 			_, err := g.FindCustomer(ctx, "acc_1", "a@example.com", "")
 			return err
 		}},
+		{"DeleteCustomer", []string{"DELETE /v1/customers/cus_1"}, nil, func(
+			ctx context.Context, g *stripegw.Gateway,
+		) error {
+			return g.DeleteCustomer(ctx, "cus_1")
+		}},
 		{"CreateCheckoutPlan", []string{"POST /v1/checkout/sessions"}, nil, func(
 			ctx context.Context, g *stripegw.Gateway,
 		) error {

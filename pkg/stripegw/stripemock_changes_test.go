@@ -100,6 +100,9 @@ func changingCalls() []mockCall {
 			}},
 		{"OpenInvoices", []string{"GET /v1/invoices"}, nil,
 			func(ctx context.Context, g *stripegw.Gateway) error { return errorOf(g.OpenInvoices(ctx, "sub_1")) }},
+		{"OpenInvoicesOf", []string{"GET /v1/invoices"}, nil, func(ctx context.Context, g *stripegw.Gateway) error {
+			return errorOf(g.OpenInvoicesOf(ctx, "cus_1"))
+		}},
 		{"PreviewCharge", []string{"GET /v1/invoices/upcoming"}, map[string]string{
 			"GET /v1/invoices/upcoming": `{"lines":{"data":[]}}`,
 		},
