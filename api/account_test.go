@@ -78,3 +78,26 @@ func (c *client) deletesItsAccount() {
 		c.expect(strings.Contains(story, part), "the story holds %q:\n%s", part, story)
 	}
 }
+
+// isDeleted is deleted by an admin, once for each key. Its logins end, and a second deletion records nothing.
+func (c *client) isDeleted() {
+	c.t.Helper()
+	user, admin := c.w.user(c.t), c.w.admin(c.t)
+	path := "/admin/accounts/" + user.claims().text("sub")
+	ask := func(status int, key, reason string) answer {
+		return admin.call(
+			status, http.MethodPost, path+"/delete", map[string]any{"reason": reason}, "Idempotency-Key", key,
+		)
+	}
+	ask(http.StatusBadRequest, "empty", " ")
+	first := ask(http.StatusOK, "delete", "asked by mail")
+	c.expect(first.text("deleted.requested_at") != "", "it is being deleted: %s", first.raw)
+	user.call(http.StatusUnauthorized, http.MethodGet, "/session", nil)
+	again := ask(http.StatusOK, "delete", "asked by mail")
+	c.expect(again.header.Get("Idempotent-Replayed") == "true", "the repeat is one")
+	ask(http.StatusUnprocessableEntity, "delete", "another reason")
+	ask(http.StatusOK, "another", "asked by mail")
+	story := strings.Join(admin.moments(path+"/timeline", 100), "\n")
+	c.expect(strings.Count(story, "deleted the account: asked by mail") == 1 &&
+		strings.Contains(story, "the operator deleted the account"), "it is recorded once:\n%s", story)
+}

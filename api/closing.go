@@ -5,6 +5,7 @@ import (
 
 	"github.com/pointsync/pointsync/pkg/account"
 	"github.com/pointsync/pointsync/pkg/billing"
+	"github.com/pointsync/pointsync/pkg/checkout"
 	"github.com/pointsync/pointsync/pkg/ledger"
 	"github.com/pointsync/pointsync/pkg/store"
 )
@@ -32,6 +33,19 @@ func (s *server) EnableAccount(
 	}
 	return EnableAccount200JSONResponse{
 		Body: a, Headers: EnableAccount200ResponseHeaders{IdempotentReplayed: replayed},
+	}, nil
+}
+
+// DeleteAccountOf closes an account for good. A job erases its person's data.
+func (s *server) DeleteAccountOf(
+	ctx context.Context, r DeleteAccountOfRequestObject,
+) (DeleteAccountOfResponseObject, error) {
+	a, replayed, err := s.decide(ctx, checkout.BeginDeletion, r.AccountId, r.Body.Reason, r.Params.IdempotencyKey)
+	if err != nil {
+		return nil, err
+	}
+	return DeleteAccountOf200JSONResponse{
+		Body: a, Headers: DeleteAccountOf200ResponseHeaders{IdempotentReplayed: replayed},
 	}, nil
 }
 

@@ -2206,6 +2206,12 @@ type CorrectPointsParams struct {
 	IdempotencyKey AdminKey `json:"Idempotency-Key"`
 }
 
+// DeleteAccountOfParams defines parameters for DeleteAccountOf.
+type DeleteAccountOfParams struct {
+	// IdempotencyKey Names this request for retries. It is unique for the account that is adjusted, and kept forever. Admins' keys and customers' keys are separate.
+	IdempotencyKey AdminKey `json:"Idempotency-Key"`
+}
+
 // DisableAccountParams defines parameters for DisableAccount.
 type DisableAccountParams struct {
 	// IdempotencyKey Names this request for retries. It is unique for the account that is adjusted, and kept forever. Admins' keys and customers' keys are separate.
@@ -2368,6 +2374,9 @@ type SpendForJSONRequestBody = SpendRequest
 // CorrectPointsJSONRequestBody defines body for CorrectPoints for application/json ContentType.
 type CorrectPointsJSONRequestBody = CorrectionRequest
 
+// DeleteAccountOfJSONRequestBody defines body for DeleteAccountOf for application/json ContentType.
+type DeleteAccountOfJSONRequestBody = ClosingRequest
+
 // DisableAccountJSONRequestBody defines body for DisableAccount for application/json ContentType.
 type DisableAccountJSONRequestBody = ClosingRequest
 
@@ -2520,6 +2529,9 @@ type ServerInterface interface {
 	// CorrectPoints Take points away
 	// (POST /admin/accounts/{account_id}/corrections)
 	CorrectPoints(ctx echo.Context, accountId AccountID, params CorrectPointsParams) error
+	// DeleteAccountOf Delete an account
+	// (POST /admin/accounts/{account_id}/delete)
+	DeleteAccountOf(ctx echo.Context, accountId AccountID, params DeleteAccountOfParams) error
 	// DisableAccount Close an account at once
 	// (POST /admin/accounts/{account_id}/disable)
 	DisableAccount(ctx echo.Context, accountId AccountID, params DisableAccountParams) error
@@ -3185,6 +3197,44 @@ func (w *ServerInterfaceWrapper) CorrectPoints(ctx echo.Context) error {
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.CorrectPoints(ctx, accountId, params)
+	return err
+}
+
+// DeleteAccountOf converts echo context to params.
+func (w *ServerInterfaceWrapper) DeleteAccountOf(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "account_id" -------------
+	var accountId AccountID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "account_id", ctx.Param("account_id"), &accountId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter account_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params DeleteAccountOfParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey AdminKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = IdempotencyKey
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter Idempotency-Key is required, but not found"))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.DeleteAccountOf(ctx, accountId, params)
 	return err
 }
 
@@ -4314,6 +4364,7 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.POST(options.BaseURL+"/admin/accounts/:account_id/unpark", wrapper.UnparkAccount, options.OperationMiddlewares["unparkAccount"]...)
 	router.POST(options.BaseURL+"/admin/accounts/:account_id/disable", wrapper.DisableAccount, options.OperationMiddlewares["disableAccount"]...)
 	router.POST(options.BaseURL+"/admin/accounts/:account_id/enable", wrapper.EnableAccount, options.OperationMiddlewares["enableAccount"]...)
+	router.POST(options.BaseURL+"/admin/accounts/:account_id/delete", wrapper.DeleteAccountOf, options.OperationMiddlewares["deleteAccountOf"]...)
 	router.GET(options.BaseURL+"/admin/webhooks", wrapper.ListWebhooks, options.OperationMiddlewares["listWebhooks"]...)
 	router.POST(options.BaseURL+"/admin/webhooks", wrapper.AddWebhook, options.OperationMiddlewares["addWebhook"]...)
 	router.DELETE(options.BaseURL+"/admin/webhooks/:webhook_id", wrapper.RemoveWebhook, options.OperationMiddlewares["removeWebhook"]...)
@@ -7348,6 +7399,190 @@ type CorrectPoints503ApplicationProblemPlusJSONResponse struct {
 }
 
 func (response CorrectPoints503ApplicationProblemPlusJSONResponse) VisitCorrectPointsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteAccountOfRequestObject struct {
+	AccountId AccountID `json:"account_id"`
+	Params    DeleteAccountOfParams
+	Body      *DeleteAccountOfJSONRequestBody
+}
+
+type DeleteAccountOfResponseObject interface {
+	VisitDeleteAccountOfResponse(w http.ResponseWriter) error
+}
+
+type DeleteAccountOf200ResponseHeaders struct {
+	IdempotentReplayed *bool
+}
+
+type DeleteAccountOf200JSONResponse struct {
+	Body    AdminAccount
+	Headers DeleteAccountOf200ResponseHeaders
+}
+
+func (response DeleteAccountOf200JSONResponse) VisitDeleteAccountOfResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.IdempotentReplayed != nil {
+		w.Header().Set("Idempotent-Replayed", fmt.Sprint(*response.Headers.IdempotentReplayed))
+	}
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteAccountOf400ApplicationProblemPlusJSONResponse struct {
+	ValidationApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteAccountOf400ApplicationProblemPlusJSONResponse) VisitDeleteAccountOfResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteAccountOf401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteAccountOf401ApplicationProblemPlusJSONResponse) VisitDeleteAccountOfResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteAccountOf403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteAccountOf403ApplicationProblemPlusJSONResponse) VisitDeleteAccountOfResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteAccountOf404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteAccountOf404ApplicationProblemPlusJSONResponse) VisitDeleteAccountOfResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteAccountOf413ApplicationProblemPlusJSONResponse struct {
+	TooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteAccountOf413ApplicationProblemPlusJSONResponse) VisitDeleteAccountOfResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteAccountOf415ApplicationProblemPlusJSONResponse struct {
+	MediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteAccountOf415ApplicationProblemPlusJSONResponse) VisitDeleteAccountOfResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteAccountOf422ApplicationProblemPlusJSONResponse struct {
+	KeyReusedApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteAccountOf422ApplicationProblemPlusJSONResponse) VisitDeleteAccountOfResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteAccountOf429ApplicationProblemPlusJSONResponse struct {
+	TooManyApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteAccountOf429ApplicationProblemPlusJSONResponse) VisitDeleteAccountOfResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteAccountOf503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteAccountOf503ApplicationProblemPlusJSONResponse) VisitDeleteAccountOfResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -15669,6 +15904,9 @@ type StrictServerInterface interface {
 	// CorrectPoints Take points away
 	// (POST /admin/accounts/{account_id}/corrections)
 	CorrectPoints(ctx context.Context, request CorrectPointsRequestObject) (CorrectPointsResponseObject, error)
+	// DeleteAccountOf Delete an account
+	// (POST /admin/accounts/{account_id}/delete)
+	DeleteAccountOf(ctx context.Context, request DeleteAccountOfRequestObject) (DeleteAccountOfResponseObject, error)
 	// DisableAccount Close an account at once
 	// (POST /admin/accounts/{account_id}/disable)
 	DisableAccount(ctx context.Context, request DisableAccountRequestObject) (DisableAccountResponseObject, error)
@@ -16476,6 +16714,55 @@ func (sh *strictHandler) CorrectPoints(ctx echo.Context, accountId AccountID, pa
 		return err
 	} else if validResponse, ok := response.(CorrectPointsResponseObject); ok {
 		return validResponse.VisitCorrectPointsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// DeleteAccountOf operation middleware
+func (sh *strictHandler) DeleteAccountOf(ctx echo.Context, accountId AccountID, params DeleteAccountOfParams) error {
+	var request DeleteAccountOfRequestObject
+
+	request.AccountId = accountId
+	request.Params = params
+
+	var body DeleteAccountOfJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.DeleteAccountOf(ctx.Request().Context(), request.(DeleteAccountOfRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "DeleteAccountOf")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(DeleteAccountOfResponseObject); ok {
+		return validResponse.VisitDeleteAccountOfResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}

@@ -31,6 +31,7 @@ func TestStory(t *testing.T) {
 		c.hasALoginElsewhere()
 		c.endsItsLogins()
 		c.deletesItsAccount()
+		c.isDeleted()
 		c.readsItsMail()
 		if missing := w.unseen(t); len(missing) > 0 {
 			t.Errorf("operations without a successful call: %v", missing)

@@ -46,6 +46,7 @@ type userDeleteCmd struct {
 func (u userDeleteCmd) Run(ctx context.Context) error {
 	said := "is closed: a running server cancels its subscription and erases the person within a minute"
 	return onAccount(ctx, u.Account, said, func(db *store.DB, id billing.AccountID) error {
-		return checkout.BeginDeletion(ctx, db, id, u.Reason)
+		_, err := checkout.BeginDeletion(ctx, db, id, account.Decision{Reason: u.Reason})
+		return err
 	})
 }

@@ -7,7 +7,8 @@ import (
 	"github.com/pointsync/pointsync/pkg/store"
 )
 
-// Decision is a person's decision about an account: to disable it, to enable it, or to let its parked grants through.
+// Decision is a person's decision about an account: to disable it, to enable it, to delete it, or to let its parked
+// grants through.
 type Decision struct {
 	By     billing.AdminID // "" for the command line
 	Reason string

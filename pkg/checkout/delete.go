@@ -7,6 +7,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/pointsync/pointsync/pkg/account"
 	"github.com/pointsync/pointsync/pkg/billing"
 	"github.com/pointsync/pointsync/pkg/reconcile"
 	"github.com/pointsync/pointsync/pkg/store"
@@ -28,25 +29,45 @@ const (
 	maxSubscriptions = 10
 )
 
-// BeginDeletion closes the account for good and ends its logins, for a reason that is recorded. A running server does
-// the rest. A repeat changes nothing. Errors: EInvalid (no reason), ENotFound.
-func BeginDeletion(ctx context.Context, db *store.DB, id billing.AccountID, reason string) error {
-	if err := billing.NeedReason(reason); err != nil {
+// BeginDeletion closes the account for good and ends its logins, for a reason that is recorded, once for each key. A
+// running server does the rest. If the deletion was asked for before, nothing changes. Errors: EInvalid (no reason),
+// ENotFound, EKeyReused.
+func BeginDeletion(
+	ctx context.Context, db *store.DB, id billing.AccountID, d account.Decision,
+) (replayed bool, err error) {
+	if err := billing.NeedReason(d.Reason); err != nil {
+		return false, err
+	}
+	err = db.InTx(ctx, func(tx *store.Tx) error {
+		a, err := tx.LockAccount(ctx, id)
+		if billing.CodeOf(err) == billing.ENotFound {
+			return billing.Errorf(billing.ENotFound, "No such account.")
+		}
+		if err != nil {
+			return err
+		}
+		request := billing.Request{
+			Account: id, Operation: billing.OperationAdmin, Key: d.Key,
+			Hash: billing.RequestHash(billing.ActionDelete, d.Reason),
+		}
+		_, replayed, err = tx.Once(ctx, request, func() (string, error) { return string(id), begin(ctx, tx, a, d) })
+		return err
+	})
+	return replayed, err
+}
+
+// begin records an operator's decision to delete an account, unless it is being deleted already.
+func begin(ctx context.Context, tx *store.Tx, a billing.Account, d account.Decision) error {
+	if a.DeletingAt != nil {
+		return nil
+	}
+	if err := tx.InsertAdminAction(ctx, billing.AdminAction{
+		ID: billing.NewActionID(tx.Now), AccountID: a.ID, AdminID: d.By, Action: billing.ActionDelete,
+		Reason: d.Reason, CreatedAt: tx.Now,
+	}); err != nil {
 		return err
 	}
-	return db.InTx(ctx, func(tx *store.Tx) error {
-		a, err := tx.LockAccount(ctx, id)
-		if err != nil || a.DeletingAt != nil {
-			return err
-		}
-		if err := tx.InsertAdminAction(ctx, billing.AdminAction{
-			ID: billing.NewActionID(tx.Now), AccountID: id, Action: billing.ActionDelete, Reason: reason,
-			CreatedAt: tx.Now,
-		}); err != nil {
-			return err
-		}
-		return closeForGood(ctx, tx, id)
-	})
+	return closeForGood(ctx, tx, a.ID)
 }
 
 // DeleteAccount closes a customer's own account for good and ends its logins, and returns it. A running server does the

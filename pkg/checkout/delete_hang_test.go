@@ -28,7 +28,7 @@ func (s *shop) deleting(customers, others int) []billing.AccountID {
 				return tx.SetCustomer(ctx, id, billing.CustomerID(fmt.Sprint("cus_", n)))
 			})
 		}
-		must(s.t, checkout.BeginDeletion(s.t.Context(), s.db, id, "asked by mail"))
+		must(s.t, s.askDeletion(id, "asked by mail"))
 	}
 	return ids
 }
@@ -76,7 +76,7 @@ func TestDeletionsSideBySide(t *testing.T) {
 	t.Parallel()
 	eachShopOf(t, housetest.Options{}, func(t *testing.T, s *shop) {
 		slow := s.buy(storetest.NewAccount(t, s.db).ID, checkout.Request{Item: "pack_100"})
-		must(t, checkout.BeginDeletion(t.Context(), s.db, slow.ID, "asked by mail"))
+		must(t, s.askDeletion(slow.ID, "asked by mail"))
 		ids := s.deleting(0, 3)
 		held := s.Gate.Delay(string(slow.CustomerID))
 		done := make(chan error, 1)

@@ -57,7 +57,7 @@ func TestCustomerMadeAfterDeletion(t *testing.T) {
 				r := s.stop("/v1/customers")
 				asked := s.asking(a.ID, checkout.Request{Item: "pack_100"})
 				storetest.Next(t, r.come)
-				must(t, checkout.BeginDeletion(t.Context(), s.db, a.ID, "asked by mail"))
+				must(t, s.askDeletion(a.ID, "asked by mail"))
 				must(t, s.service.FinishDeletions(t.Context()))
 				if !s.erased(a.ID) {
 					t.Fatal("the deletion is not done")
@@ -91,7 +91,7 @@ func TestDeleteWhilePageOpens(t *testing.T) {
 				r := s.stop("/v1/checkout/sessions")
 				asked := s.asking(a.ID, checkout.Request{Item: "pack_100", Quantity: 2})
 				storetest.Next(t, r.come)
-				must(t, checkout.BeginDeletion(t.Context(), s.db, a.ID, "asked by mail"))
+				must(t, s.askDeletion(a.ID, "asked by mail"))
 				s.Advance(2*time.Minute - 10*time.Second)
 				look := func(done bool) {
 					t.Helper()

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/pointsync/pointsync/pkg/account"
 	"github.com/pointsync/pointsync/pkg/billing"
 	"github.com/pointsync/pointsync/pkg/checkout"
 	"github.com/pointsync/pointsync/pkg/housetest"
@@ -142,11 +143,11 @@ func TestDeleteAccount(t *testing.T) {
 		a := s.buy(before.ID, checkout.Request{Item: "pro_monthly"})
 		s.known(a.ID)
 		s.Advance(10 * time.Minute)
-		if err := checkout.BeginDeletion(ctx, s.db, a.ID, " "); billing.CodeOf(err) != billing.EInvalid {
+		if err := s.askDeletion(a.ID, " "); billing.CodeOf(err) != billing.EInvalid {
 			t.Errorf("no reason: %v", err)
 		}
 		for range 2 {
-			must(t, checkout.BeginDeletion(ctx, s.db, a.ID, "asked by mail"))
+			must(t, s.askDeletion(a.ID, "asked by mail"))
 		}
 		s.refuseCancel()
 		must(t, s.service.FinishDeletions(ctx))
@@ -170,7 +171,7 @@ func TestDeleteAccount(t *testing.T) {
 				t.Errorf("%d %s are left", n, what)
 			}
 		}
-		must(t, checkout.BeginDeletion(ctx, s.db, a.ID, "asked again"))
+		must(t, s.askDeletion(a.ID, "asked again"))
 		if n := storetest.Count(t, s.db, "SELECT count(*) FROM admin_actions"); n != 1 {
 			t.Errorf("%d actions are recorded", n)
 		}
@@ -189,6 +190,12 @@ func TestDeleteAccount(t *testing.T) {
 			})
 		}))
 	})
+}
+
+// askDeletion deletes an account as the command line does.
+func (s *shop) askDeletion(id billing.AccountID, reason string) error {
+	_, err := checkout.BeginDeletion(s.t.Context(), s.db, id, account.Decision{Reason: reason})
+	return err
 }
 
 // refuseCancel makes Stripe refuse to cancel subscriptions.
@@ -260,7 +267,7 @@ func TestDeleteEndsAllSubscriptions(t *testing.T) {
 		theirs := s.foreign(a)
 		s.Advance(20 * time.Hour) // the incomplete one expires after 23
 		before := s.synced(a)
-		must(t, checkout.BeginDeletion(t.Context(), s.db, a.ID, "asked by mail"))
+		must(t, s.askDeletion(a.ID, "asked by mail"))
 		must(t, s.service.FinishDeletions(t.Context()))
 		if now := s.accountNow(a.ID); now.DeletedAt == nil || now.Subscription.Status != billing.SubCanceled {
 			t.Errorf("it was %+v, and is %+v", before.Subscription, now.Subscription)
@@ -292,7 +299,7 @@ func TestDeleteVoidsInvoices(t *testing.T) {
 				if open := s.of("/v1/invoices", a); open[0]["status"] != "open" {
 					t.Fatalf("the renewal is %v", open[0]["status"])
 				}
-				must(t, checkout.BeginDeletion(t.Context(), s.db, a.ID, "asked by mail"))
+				must(t, s.askDeletion(a.ID, "asked by mail"))
 				must(t, s.service.FinishDeletions(t.Context()))
 				if s.accountNow(a.ID).DeletedAt == nil {
 					t.Error("the deletion is not done")
@@ -316,7 +323,7 @@ func TestDeleteForgetsInvoicePage(t *testing.T) {
 		if err != nil || c.PaymentURL == "" {
 			t.Fatalf("got %+v, %v", c, err)
 		}
-		must(t, checkout.BeginDeletion(t.Context(), s.db, a.ID, "asked by mail"))
+		must(t, s.askDeletion(a.ID, "asked by mail"))
 		must(t, s.service.FinishDeletions(t.Context()))
 		s.Advance(2 * time.Hour)
 		s.follow()
@@ -350,7 +357,7 @@ func TestManyDeletionsFail(t *testing.T) {
 					return tx.SetCustomer(ctx, id, billing.CustomerID("cus_"+string(id)))
 				})
 			}
-			must(t, checkout.BeginDeletion(t.Context(), s.db, id, "asked by mail"))
+			must(t, s.askDeletion(id, "asked by mail"))
 		}
 		s.Gate.Refuse()
 		must(t, service.FinishDeletions(t.Context()))

@@ -8,7 +8,6 @@ import (
 	"testing"
 
 	"github.com/pointsync/pointsync/pkg/billing"
-	"github.com/pointsync/pointsync/pkg/checkout"
 )
 
 // unpaid returns an account whose subscription has ended and left an invoice that can still be paid.
@@ -41,7 +40,7 @@ func TestDeleteVoidsInvoicesOfAll(t *testing.T) {
 				if now := s.synced(a); now.Subscription.Status != billing.SubActive {
 					t.Fatalf("the subscription that counts is %+v", now.Subscription)
 				}
-				must(t, checkout.BeginDeletion(t.Context(), s.db, a.ID, "asked by mail"))
+				must(t, s.askDeletion(a.ID, "asked by mail"))
 				if cut {
 					s.Ask(http.MethodDelete, "/v1/subscriptions/"+newer, nil)
 				}
@@ -67,7 +66,7 @@ func TestDeleteVoidRefused(t *testing.T) {
 			t.Parallel()
 			eachPlanShop(t, func(t *testing.T, s *planShop) {
 				a := s.unpaid()
-				must(t, checkout.BeginDeletion(t.Context(), s.db, a.ID, "asked by mail"))
+				must(t, s.askDeletion(a.ID, "asked by mail"))
 				refused := 0
 				s.Gate.Intercept(func(out http.ResponseWriter, r *http.Request) {
 					if strings.HasSuffix(r.URL.Path, "/void") {
