@@ -112,6 +112,9 @@ func (s *Service) Refresh(ctx context.Context, raw string) (Session, error) {
 // mayLive looks at the login of a refresh token, without a lock. So a token that is not known, or whose login has
 // ended, makes no one wait. Errors: ENotFound, EUnauthorized (the login has ended).
 func (s *Service) mayLive(ctx context.Context, account billing.AccountID, digest string) error {
+	if account == "" { // the token names none
+		return billing.Errorf(billing.ENotFound, "No such token.")
+	}
 	id, err := s.db.LoginOf(ctx, account, digest)
 	if err != nil {
 		return err
