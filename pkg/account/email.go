@@ -5,6 +5,7 @@ import (
 	"net/mail"
 	"strings"
 	"unicode"
+	"unicode/utf8"
 
 	"golang.org/x/net/idna"
 	"golang.org/x/text/secure/precis"
@@ -28,7 +29,8 @@ const (
 // and direction marks. Errors: EInvalid.
 func NormalizeEmail(email string) (string, error) {
 	local, domain, ok := cutLast(width.Fold.String(strings.TrimSpace(email)), "@")
-	if !ok || strings.ContainsFunc(domain, invisible) { // DNS's own rules would drop some of them
+	// DNS's own rules would drop some of what is invisible, and encode what is not UTF-8.
+	if !ok || strings.ContainsFunc(domain, invisible) || !utf8.ValidString(domain) {
 		return "", notAnEmail()
 	}
 	// RFC 8265's profile for user names: only letters, digits and ASCII's signs, in lower case and composed (NFC).

@@ -50,6 +50,7 @@ func FuzzNormalizeEmail(f *testing.F) {
 		"@", "a@b", "a\u200bda@example.com", "ada@exa\u00admple.com", "\"a b\"@example.com",
 		"a@[127.0.0.1]", "a@b@c.example",
 		"ada+tag@example.com", "ada@example.com.", "İ@example.com", "ß@straße.example", "a\u0301da@example.com",
+		"ada@\xb6", "\xb6@example.com",
 	} {
 		f.Add(email)
 	}
