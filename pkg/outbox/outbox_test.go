@@ -345,7 +345,7 @@ func TestToldOfSubscriptions(t *testing.T) {
 	})
 }
 
-// Proves that an erased account is reported once, with the external id that it had.
+// Proves that an erased account is reported once, with the external id that it had, and a version above all before.
 func TestToldOfDeletion(t *testing.T) {
 	t.Parallel()
 	eachOffice(t, func(o *office) {
@@ -362,7 +362,7 @@ func TestToldOfDeletion(t *testing.T) {
 		o.change(id, func(ctx context.Context, tx *store.Tx, a billing.Account) error { return tx.ErasePerson(ctx, a) })
 		sent := o.sent(w)
 		if len(sent) != 1 || sent[0].Type != billing.OutAccountDeleted ||
-			!strings.Contains(sent[0].Body, `"external_id":"ada-7"`) {
+			!strings.Contains(sent[0].Body, `"external_id":"ada-7"`) || !strings.Contains(sent[0].Body, `"version":1,`) {
 			t.Errorf("%+v", sent)
 		}
 	})

@@ -58,9 +58,9 @@ func (tx *Tx) ErasePerson(ctx context.Context, a billing.Account) error {
 	err = tx.saveAccount(ctx, a.ID, map[string]any{
 		"email": nil, "external_id": nil, "password_hash": "", "role": string(billing.RoleUser), "low_points": nil,
 		"email_verified_at": nil,
-		"deleted_at":        stamp{tx.Now},
+		"deleted_at":        stamp{tx.Now}, "version": a.Version + 1, // the event about it is the newest
 	})
-	a.Email, a.ExternalID, a.DeletedAt = "", "", &tx.Now
+	a.Email, a.ExternalID, a.DeletedAt, a.Version = "", "", &tx.Now, a.Version+1
 	tx.saw(a)
 	return err
 }
