@@ -19,7 +19,8 @@ func TestOriginsAllow(t *testing.T) {
 	}
 	for _, out := range []string{
 		"", "null", "*", "https://app.example.com:444", "http://app.example.com", "https://localhost:5173",
-		"http://localhost:*", "http://localhost:", "http://localhost:5173/", "http://localhost:5173/paid", "http://localhost:x",
+		"http://localhost:*", "http://localhost:", "http://localhost:5173/", "http://localhost:5173/paid",
+		"http://localhost:x",
 		"http://localhost.evil.example", "http://localhost:5173.evil.example", "http://evil.example:5173",
 		"http://localhost@evil.example:80", "http://u@localhost:80", "http://127.0.0.1:5173", "http://[::2]:80",
 		"http://LOCALHOST:80", "http://localhost:80#a", "http://localhost:80?a", "http://xlocalhost:80",

@@ -362,7 +362,8 @@ func TestToldOfDeletion(t *testing.T) {
 		o.change(id, func(ctx context.Context, tx *store.Tx, a billing.Account) error { return tx.ErasePerson(ctx, a) })
 		sent := o.sent(w)
 		if len(sent) != 1 || sent[0].Type != billing.OutAccountDeleted ||
-			!strings.Contains(sent[0].Body, `"external_id":"ada-7"`) || !strings.Contains(sent[0].Body, `"version":1,`) {
+			!strings.Contains(sent[0].Body, `"external_id":"ada-7"`) ||
+			!strings.Contains(sent[0].Body, `"version":1,`) {
 			t.Errorf("%+v", sent)
 		}
 	})

@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// line returns one line of an invoice: of basic (9.00 for 500), of pro (19.00 for 1200), of yearly (96.00 for 12 × 500),
-// or the operator's if item is none of them.
+// line returns one line of an invoice: of basic (9.00 for 500), of pro (19.00 for 1200), of yearly (96.00 for 12 times
+// 500), or the operator's if item is none of them.
 func line(id, item string, amount int64, proration bool, from, to string) object {
 	price := map[string]map[string]any{
 		"basic": {
