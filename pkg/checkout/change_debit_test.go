@@ -70,9 +70,9 @@ func (s *planShop) debits(a billing.Account) int {
 }
 
 // TestPlanByDebit proves what happens to the order of a plan that is paid by bank debit. While the bank is processing,
-// the order is pending and brings nothing. Then it is fulfilled with the plan's 500 points, or fails for good with
-// none. A renewal by debit brings its 500 when the bank pays. The operator's endpoints get one event about the order's
-// end, order.fulfilled or order.failed, and none about another order.
+// the order is pending and brings nothing. Then it is fulfilled with the plan's 500 points, or fails with none. A
+// renewal by debit brings its 500 when the bank pays. The operator's endpoints get one event about the order's end,
+// order.fulfilled or order.failed, and none about another order.
 func TestPlanByDebit(t *testing.T) {
 	t.Parallel()
 	eachBankShop(t, func(t *testing.T, s *planShop) {
@@ -97,7 +97,7 @@ func TestPlanByDebit(t *testing.T) {
 			if o.Status != want || a.Available != points {
 				t.Errorf("in the end it is %s with %d points, want %s with %d", o.Status, a.Available, want, points)
 			}
-			s.toldOnce(hook, o, map[billing.OrderStatus]billing.OutgoingType{
+			s.told(hook, o, map[billing.OrderStatus]billing.OutgoingType{
 				billing.OrderFulfilled: billing.OutOrderFulfilled, billing.OrderFailed: billing.OutOrderFailed,
 			}[want])
 			if want == billing.OrderFailed {
@@ -114,8 +114,39 @@ func TestPlanByDebit(t *testing.T) {
 	})
 }
 
-// toldOnce requires that an endpoint gets one event about an order, and compares the event.
-func (s *planShop) toldOnce(hook billing.Webhook, o billing.Order, want billing.OutgoingType) {
+// TestPlanPaidAfterItsDebit proves that the order of a plan whose first debit failed is fulfilled after all if the
+// customer pays the invoice with a card, and that the endpoints hear of both.
+func TestPlanPaidAfterItsDebit(t *testing.T) {
+	t.Parallel()
+	eachBankShop(t, func(t *testing.T, s *planShop) {
+		outbox.Attach(s.db, 0)
+		hook, err := outbox.NewPost(s.db, true).Add(t.Context(), "", outbox.Endpoint{
+			URL: "https://example.com/hook", Types: []billing.OutgoingType{
+				billing.OutOrderFulfilled, billing.OutOrderFailed,
+			},
+		})
+		must(t, err)
+		a, o := s.debtor("euro", badIBAN)
+		a = s.answers(a)
+		s.Advance(time.Hour)
+		invoice := s.of("/v1/invoices", a)[0]["id"].(string)
+		form := url.Values{"payment_method": {s.attached(a, "pm_card_visa")}}
+		if i := s.Ask(http.MethodPost, "/v1/invoices/"+invoice+"/pay", form); i["status"] != "paid" {
+			t.Fatalf("the invoice is %v", i["status"])
+		}
+		a = s.synced(a)
+		if o, err = s.db.Order(t.Context(), a.ID, o.ID); err != nil || o.Status != billing.OrderFulfilled ||
+			o.FulfilledAt == nil || a.Available != 500 {
+			t.Errorf("the order is %+v with %d points, %v", o, a.Available, err)
+		}
+		s.told(hook, o, billing.OutOrderFulfilled, billing.OutOrderFailed)
+		s.synced(a)
+		s.told(hook, o, billing.OutOrderFulfilled, billing.OutOrderFailed)
+	})
+}
+
+// told compares the events about an order that an endpoint gets, the newest first.
+func (s *planShop) told(hook billing.Webhook, o billing.Order, want ...billing.OutgoingType) {
 	s.t.Helper()
 	all, err := s.db.Deliveries(s.t.Context(), hook.ID, "", "", 100)
 	must(s.t, err)
@@ -125,8 +156,8 @@ func (s *planShop) toldOnce(hook billing.Webhook, o billing.Order, want billing.
 			told = append(told, d.Type)
 		}
 	}
-	if !slices.Equal(told, []billing.OutgoingType{want}) {
-		s.t.Errorf("of order %s, which is %s, told %v, want %s", o.ID, o.Status, told, want)
+	if !slices.Equal(told, want) {
+		s.t.Errorf("of order %s, which is %s, told %v, want %v", o.ID, o.Status, told, want)
 	}
 }
 

@@ -138,7 +138,7 @@ func (s atStripe) compareOrders(orders []billing.Order) string {
 		case paidSession(session):
 			fits = o.Status == billing.OrderFulfilled || o.Status == billing.OrderRefunded
 		case session.text("status") == "complete":
-			fits = o.Status == s.afterDebit(session)
+			fits = o.Status == s.afterDebit(session, o.CreatedAt)
 		default:
 			fits = o.Status == billing.OrderPending
 		}
@@ -157,12 +157,16 @@ func (s atStripe) compareOrders(orders []billing.Order) string {
 	return ""
 }
 
-// afterDebit returns the status of an order whose page is complete and not paid: it waits for the bank until the bank
-// has refused.
-func (s atStripe) afterDebit(session object) billing.OrderStatus {
+// afterDebit returns the status of an order, made at a given time, whose page is complete and not paid. It waits for
+// the bank until the bank has refused. Then the invoice can be paid in another way, for 30 days.
+func (s atStripe) afterDebit(session object, made time.Time) billing.OrderStatus {
 	id := session.text("payment_intent")
 	for _, invoice := range s.invoices {
 		if invoice.text("id") == session.text("invoice") && id == "" {
+			paidAt := at(invoice.number("status_transitions.paid_at"))
+			if invoice.text("status") == "paid" && paidAt.Before(made.AddDate(0, 0, 30)) {
+				return billing.OrderFulfilled
+			}
 			id = invoice.text("payment_intent")
 		}
 	}

@@ -12,8 +12,9 @@ import (
 	"github.com/pointsync/pointsync/pkg/store/storetest"
 )
 
-// TestWatchedOrders proves which orders a sync looks at: the open one, and after it the newest five automatic ones that
-// expired without a payment within 30 days, oldest first.
+// TestWatchedOrders proves which orders a sync looks at: the open one, and after it the newest five of those that were
+// given up within 35 days, oldest first. These are automatic ones that expired without a payment, and failed ones of
+// plans.
 func TestWatchedOrders(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
@@ -27,7 +28,16 @@ func TestWatchedOrders(t *testing.T) {
 		const day = 24 * time.Hour
 		open, paid, page := order("open", a, 0), order("paid", a, day), order("page", a, day)
 		open.Status, paid.PaymentIntentID, page.Automatic = billing.OrderPending, "pi_1", false
-		orders := []billing.Order{open, paid, page, order("old", a, 31*day), order("strange", other, day)}
+		failed := func(id string, kind billing.ItemKind, age time.Duration) billing.Order {
+			o := order(id, other, age)
+			o.Kind, o.Status, o.Automatic = kind, billing.OrderFailed, false
+			return o
+		}
+		orders := []billing.Order{
+			open, paid, page, order("strange", other, day), order("late", other, 34*day), order("old", other, 36*day),
+			failed("plan", billing.KindPlan, 3*day), failed("old plan", billing.KindPlan, 36*day),
+			failed("pack", billing.KindPack, 3*day),
+		}
 		for n := range 6 {
 			orders = append(orders, order(fmt.Sprint("n", n), a, 30*day-time.Minute-time.Duration(n)*day))
 		}
@@ -36,16 +46,20 @@ func TestWatchedOrders(t *testing.T) {
 				return tx.InsertOrder(ctx, o)
 			})
 		}
-		var got []billing.OrderID
-		storetest.Change(t, db, a.ID, func(ctx context.Context, tx *store.Tx, _ billing.Account) error {
-			watched, err := tx.WatchedOrders(ctx, a.ID)
-			for _, o := range watched {
-				got = append(got, o.ID)
+		for id, want := range map[billing.AccountID][]billing.OrderID{
+			a.ID: {"open", "n1", "n2", "n3", "n4", "n5"}, other.ID: {"late", "plan", "strange"},
+		} {
+			var got []billing.OrderID
+			storetest.Change(t, db, id, func(ctx context.Context, tx *store.Tx, _ billing.Account) error {
+				watched, err := tx.WatchedOrders(ctx, id)
+				for _, o := range watched {
+					got = append(got, o.ID)
+				}
+				return err
+			})
+			if !slices.Equal(got, want) {
+				t.Errorf("%v, want %v", got, want)
 			}
-			return err
-		})
-		if want := []billing.OrderID{"open", "n1", "n2", "n3", "n4", "n5"}; !slices.Equal(got, want) {
-			t.Errorf("%v, want %v", got, want)
 		}
 	})
 }

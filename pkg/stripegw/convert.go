@@ -108,6 +108,9 @@ func fromStripeCheckout(s *stripe.CheckoutSession) billing.StripeCheckout {
 	}
 	if i := s.Invoice; i != nil && i.PaymentIntent != nil { // of a subscription's first payment
 		to.PaymentFailed = s.Status == stripe.CheckoutSessionStatusComplete && failed(i.PaymentIntent)
+		if i.Status == stripe.InvoiceStatusPaid { // perhaps in another way, which the page does not learn of
+			to.PaymentStatus, to.PaymentFailed = billing.PaymentPaid, false
+		}
 	}
 	if s.Subscription != nil {
 		to.SubscriptionID = billing.SubscriptionID(s.Subscription.ID)
