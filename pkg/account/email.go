@@ -5,7 +5,6 @@ import (
 	"net/mail"
 	"strings"
 	"unicode"
-	"unicode/utf8"
 
 	"golang.org/x/net/idna"
 	"golang.org/x/text/secure/precis"
@@ -30,7 +29,7 @@ const (
 func NormalizeEmail(email string) (string, error) {
 	local, domain, ok := cutLast(width.Fold.String(strings.TrimSpace(email)), "@")
 	// DNS's own rules would drop some of what is invisible, and encode what is not UTF-8.
-	if !ok || strings.ContainsFunc(domain, invisible) || !utf8.ValidString(domain) {
+	if !ok || strings.ContainsFunc(domain, invisible) || !billing.IsStorable(domain) {
 		return "", notAnEmail()
 	}
 	// RFC 8265's profile for user names: only letters, digits and ASCII's signs, in lower case and composed (NFC).
