@@ -187,6 +187,43 @@ func TestExpiryAsksStripe(t *testing.T) {
 	})
 }
 
+// Proves that the job that expires points expires none that ran out after it asked Stripe. 10 points run out a minute
+// before the period of a subscription's 500 ends, so the job takes a picture then. While that is on its way, three
+// hours pass: the period and its grace end, and the renewal fails, which lets the 500 last 72 hours. The picture does
+// not show that.
+func TestExpiryEndsAsOfItsPicture(t *testing.T) {
+	t.Parallel()
+	eachWorld(t, func(w *world) {
+		a := w.draft()
+		o := w.sell(a, "basic_monthly")
+		w.insert(a, o)
+		subscription := w.pay(o)["subscription"].(string)
+		_, err := w.syncer.Sync(w.t.Context(), a.ID, billing.CauseEvent)
+		must(w.t, err)
+		w.Ask(http.MethodPost, "/v1/subscriptions/"+subscription,
+			url.Values{"default_payment_method": {"pm_card_chargeCustomerFail"}})
+		end := w.account(a.ID).Subscription.CurrentPeriodEnd
+		storetest.Change(w.t, w.db, a.ID, func(ctx context.Context, tx *store.Tx, a billing.Account) error {
+			_, _, err := ledger.Grant(ctx, tx, a, billing.Grant{
+				Key: "lent", Source: "test", Amount: 10, ExpiresAt: new(end.Add(-time.Minute)),
+			})
+			return err
+		})
+		w.Advance(end.Sub(w.Now()) - 30*time.Second)
+		held := w.Gate.Hold(string(a.CustomerID))
+		must(w.t, w.syncer.LookForExpired(w.t.Context(), w.jobs))
+		w.start(w.t)
+		held.Wait(w.t, 3) // subscriptions, invoices and charges were read
+		w.Gate.Pass(string(a.CustomerID))
+		w.Advance(3 * time.Hour)
+		held.Release()
+		storetest.WaitFor(w.t, "no job is left", func() bool { return w.count(unfinishedJobs) == 0 })
+		if got := w.account(a.ID); got.Available != 500 || w.expired(a.ID) != 1 {
+			w.t.Errorf("%d points and %d ended lots, want 500 and 1", got.Available, w.expired(a.ID))
+		}
+	})
+}
+
 // look runs the leader's periodic look at once.
 func (w *world) look() bool {
 	w.t.Helper()

@@ -28,7 +28,7 @@ func (b *book) has(status billing.SubscriptionStatus) {
 
 func (b *book) endOverdue() {
 	b.t.Helper()
-	if err := ledger.EndOverdue(context.Background(), b.db, b.id); err != nil {
+	if err := ledger.EndOverdue(context.Background(), b.db, b.id, b.clock.Now()); err != nil {
 		b.t.Fatal(err)
 	}
 	b.tick()

@@ -239,7 +239,7 @@ func (s *story) subscribe(live bool) {
 
 func (s *story) endOverdue() {
 	s.book.t.Helper()
-	if err := ledger.EndOverdue(context.Background(), s.db, s.id); err != nil {
+	if err := ledger.EndOverdue(context.Background(), s.db, s.id, s.clock.Now()); err != nil {
 		s.book.t.Fatal(err)
 	}
 	s.tick()

@@ -35,14 +35,15 @@ func Show(ctx context.Context, db *store.DB, id billing.AccountID) (a billing.Ac
 	return a, lots, err
 }
 
-// EndOverdue ends all expired lots of an account. Call it just after a sync of that account. Errors: ENotFound.
-func EndOverdue(ctx context.Context, db *store.DB, id billing.AccountID) error {
+// EndOverdue ends all lots of an account that had expired at a time. Call it after a sync of that account whose picture
+// began at that time or later. Errors: ENotFound.
+func EndOverdue(ctx context.Context, db *store.DB, id billing.AccountID, asOf time.Time) error {
 	return db.InTx(ctx, func(tx *store.Tx) error {
 		a, err := tx.LockAccount(ctx, id)
 		if err != nil {
 			return err
 		}
-		_, _, err = settle(ctx, tx, a, ranOut(tx.Now))
+		_, _, err = settle(ctx, tx, a, ranOut(asOf))
 		return err
 	})
 }
