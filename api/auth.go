@@ -14,7 +14,7 @@ func (s *server) Register(ctx context.Context, r RegisterRequestObject) (Registe
 	if err != nil {
 		return nil, err
 	}
-	return Register201JSONResponse(s.toAPISession(session)), nil
+	return Register201JSONResponse(s.toAPISessionWithRefresh(session)), nil
 }
 
 // Login logs in.
@@ -23,7 +23,7 @@ func (s *server) Login(ctx context.Context, r LoginRequestObject) (LoginResponse
 	if err != nil {
 		return nil, err
 	}
-	return Login200JSONResponse(s.toAPISession(session)), nil
+	return Login200JSONResponse(s.toAPISessionWithRefresh(session)), nil
 }
 
 // Exchange logs in with an ID token of a configured issuer.
@@ -32,7 +32,7 @@ func (s *server) Exchange(ctx context.Context, r ExchangeRequestObject) (Exchang
 	if err != nil {
 		return nil, err
 	}
-	return Exchange200JSONResponse(s.toAPISession(session)), nil
+	return Exchange200JSONResponse(s.toAPISessionWithRefresh(session)), nil
 }
 
 // Refresh exchanges a refresh token.
@@ -41,7 +41,7 @@ func (s *server) Refresh(ctx context.Context, r RefreshRequestObject) (RefreshRe
 	if err != nil {
 		return nil, err
 	}
-	return Refresh200JSONResponse(s.toAPISession(session)), nil
+	return Refresh200JSONResponse(s.toAPISessionWithRefresh(session)), nil
 }
 
 // Logout ends a login.

@@ -9,14 +9,19 @@ import (
 )
 
 func (v *server) toAPISession(s account.Session) Session {
-	out := Session{
+	return Session{
 		Token: s.Token, TokenType: Bearer, ExpiresAt: s.ExpiresAt, User: toAPIUser(s.Account),
 		Subscription: v.toAPISubscription(s.Account.Subscription), Points: toAPIPoints(s.Account.Balance),
 	}
-	if s.Refresh != "" {
-		out.RefreshToken = &s.Refresh
+}
+
+// toAPISessionWithRefresh converts what a login, a registration or a refresh began.
+func (v *server) toAPISessionWithRefresh(s account.Session) SessionWithRefresh {
+	base := v.toAPISession(s)
+	return SessionWithRefresh{
+		Token: base.Token, TokenType: base.TokenType, ExpiresAt: base.ExpiresAt, RefreshToken: s.Refresh,
+		User: base.User, Subscription: base.Subscription, Points: base.Points,
 	}
-	return out
 }
 
 func toAPIPoints(b billing.Balance) Points {
@@ -151,11 +156,11 @@ func toAPIPlan(p billing.Plan) Plan {
 		Description: p.Description,
 		Amount:      p.Amount,
 		Currency:    p.Currency,
-		Interval:    PlanInterval(p.Interval),
+		Interval:    Interval(p.Interval),
 		Points:      int64(p.Points), TrialDays: p.TrialDays, MaxQuantity: p.MaxQuantity,
 		Features: append([]string{}, p.Features...),
 	}
-	out.GrantInterval = PlanGrantInterval(cmp.Or(p.GrantInterval, p.Interval))
+	out.GrantInterval = Interval(cmp.Or(p.GrantInterval, p.Interval))
 	if p.Rollover != billing.RolloverAll {
 		out.Rollover = new(int64(p.Rollover))
 	}

@@ -67,7 +67,7 @@ var httpCodes = map[int]billing.Code{
 // problem is the body of every error. Only a refused spend has the members of refusedSpend, and only a payment to be
 // made has those of paymentRequired.
 type problem struct {
-	Type      string        `json:"type"`
+	Type      ProblemType   `json:"type"`
 	Title     string        `json:"title"`
 	Status    int           `json:"status"`
 	Detail    string        `json:"detail"`
@@ -101,7 +101,7 @@ func (s *server) problemHandler(log *slog.Logger) echo.HTTPErrorHandler {
 		e := asError(err)
 		k := problems[e.Code]
 		p := problem{
-			Type:      "/problems/" + string(e.Code),
+			Type:      ProblemType("/problems/" + e.Code),
 			Title:     k.title,
 			Status:    k.status,
 			Detail:    e.Message,

@@ -57,6 +57,30 @@ func (e DeliveryStatus) Valid() bool {
 	}
 }
 
+// Defines values for EntryActorKind.
+const (
+	EntryActorKindAdmin    EntryActorKind = "admin"
+	EntryActorKindCustomer EntryActorKind = "customer"
+	EntryActorKindService  EntryActorKind = "service"
+	EntryActorKindSystem   EntryActorKind = "system"
+)
+
+// Valid indicates whether the value is a known member of the EntryActorKind enum.
+func (e EntryActorKind) Valid() bool {
+	switch e {
+	case EntryActorKindAdmin:
+		return true
+	case EntryActorKindCustomer:
+		return true
+	case EntryActorKindService:
+		return true
+	case EntryActorKindSystem:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for EntryKind.
 const (
 	EntryKindCapture    EntryKind = "capture"
@@ -99,30 +123,6 @@ func (e EntryKind) Valid() bool {
 	}
 }
 
-// Defines values for EntryActorKind.
-const (
-	EntryActorKindAdmin    EntryActorKind = "admin"
-	EntryActorKindCustomer EntryActorKind = "customer"
-	EntryActorKindService  EntryActorKind = "service"
-	EntryActorKindSystem   EntryActorKind = "system"
-)
-
-// Valid indicates whether the value is a known member of the EntryActorKind enum.
-func (e EntryActorKind) Valid() bool {
-	switch e {
-	case EntryActorKindAdmin:
-		return true
-	case EntryActorKindCustomer:
-		return true
-	case EntryActorKindService:
-		return true
-	case EntryActorKindSystem:
-		return true
-	default:
-		return false
-	}
-}
-
 // Defines values for HoldStatus.
 const (
 	HoldStatusActive   HoldStatus = "active"
@@ -141,6 +141,45 @@ func (e HoldStatus) Valid() bool {
 	case HoldStatusExpired:
 		return true
 	case HoldStatusReleased:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for InsufficientPointsProblemType.
+const (
+	InsufficientPointsProblemTypeProblemsinsufficientPoints InsufficientPointsProblemType = "/problems/insufficient-points"
+)
+
+// Valid indicates whether the value is a known member of the InsufficientPointsProblemType enum.
+func (e InsufficientPointsProblemType) Valid() bool {
+	switch e {
+	case InsufficientPointsProblemTypeProblemsinsufficientPoints:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for Interval.
+const (
+	Day   Interval = "day"
+	Month Interval = "month"
+	Week  Interval = "week"
+	Year  Interval = "year"
+)
+
+// Valid indicates whether the value is a known member of the Interval enum.
+func (e Interval) Valid() bool {
+	switch e {
+	case Day:
+		return true
+	case Month:
+		return true
+	case Week:
+		return true
+	case Year:
 		return true
 	default:
 		return false
@@ -354,48 +393,102 @@ func (e OutgoingType) Valid() bool {
 	}
 }
 
-// Defines values for PlanGrantInterval.
+// Defines values for PaymentRequiredProblemType.
 const (
-	PlanGrantIntervalDay   PlanGrantInterval = "day"
-	PlanGrantIntervalMonth PlanGrantInterval = "month"
-	PlanGrantIntervalWeek  PlanGrantInterval = "week"
-	PlanGrantIntervalYear  PlanGrantInterval = "year"
+	ProblemspaymentRequired PaymentRequiredProblemType = "/problems/payment-required"
 )
 
-// Valid indicates whether the value is a known member of the PlanGrantInterval enum.
-func (e PlanGrantInterval) Valid() bool {
+// Valid indicates whether the value is a known member of the PaymentRequiredProblemType enum.
+func (e PaymentRequiredProblemType) Valid() bool {
 	switch e {
-	case PlanGrantIntervalDay:
-		return true
-	case PlanGrantIntervalMonth:
-		return true
-	case PlanGrantIntervalWeek:
-		return true
-	case PlanGrantIntervalYear:
+	case ProblemspaymentRequired:
 		return true
 	default:
 		return false
 	}
 }
 
-// Defines values for PlanInterval.
+// Defines values for ProblemType.
 const (
-	PlanIntervalDay   PlanInterval = "day"
-	PlanIntervalMonth PlanInterval = "month"
-	PlanIntervalWeek  PlanInterval = "week"
-	PlanIntervalYear  PlanInterval = "year"
+	ProblemAccountClosed        ProblemType = "/problems/account-closed"
+	ProblemActionRequired       ProblemType = "/problems/action-required"
+	ProblemConflict             ProblemType = "/problems/conflict"
+	ProblemDailyCap             ProblemType = "/problems/daily-cap"
+	ProblemEmailTaken           ProblemType = "/problems/email-taken"
+	ProblemForbidden            ProblemType = "/problems/forbidden"
+	ProblemIdempotencyKeyReused ProblemType = "/problems/idempotency-key-reused"
+	ProblemInsufficientPoints   ProblemType = "/problems/insufficient-points"
+	ProblemInternal             ProblemType = "/problems/internal"
+	ProblemIssuerUnavailable    ProblemType = "/problems/issuer-unavailable"
+	ProblemLoginTooOld          ProblemType = "/problems/login-too-old"
+	ProblemMethodNotAllowed     ProblemType = "/problems/method-not-allowed"
+	ProblemNotFound             ProblemType = "/problems/not-found"
+	ProblemPasswordLoginOff     ProblemType = "/problems/password-login-off"
+	ProblemPayloadTooLarge      ProblemType = "/problems/payload-too-large"
+	ProblemPaymentRequired      ProblemType = "/problems/payment-required"
+	ProblemRequestCap           ProblemType = "/problems/request-cap"
+	ProblemStripeRefused        ProblemType = "/problems/stripe-refused"
+	ProblemStripeUnavailable    ProblemType = "/problems/stripe-unavailable"
+	ProblemSubscriptionExists   ProblemType = "/problems/subscription-exists"
+	ProblemTooManyRequests      ProblemType = "/problems/too-many-requests"
+	ProblemUnauthorized         ProblemType = "/problems/unauthorized"
+	ProblemUnavailable          ProblemType = "/problems/unavailable"
+	ProblemUnsupportedMediaType ProblemType = "/problems/unsupported-media-type"
+	ProblemValidation           ProblemType = "/problems/validation"
 )
 
-// Valid indicates whether the value is a known member of the PlanInterval enum.
-func (e PlanInterval) Valid() bool {
+// Valid indicates whether the value is a known member of the ProblemType enum.
+func (e ProblemType) Valid() bool {
 	switch e {
-	case PlanIntervalDay:
+	case ProblemAccountClosed:
 		return true
-	case PlanIntervalMonth:
+	case ProblemActionRequired:
 		return true
-	case PlanIntervalWeek:
+	case ProblemConflict:
 		return true
-	case PlanIntervalYear:
+	case ProblemDailyCap:
+		return true
+	case ProblemEmailTaken:
+		return true
+	case ProblemForbidden:
+		return true
+	case ProblemIdempotencyKeyReused:
+		return true
+	case ProblemInsufficientPoints:
+		return true
+	case ProblemInternal:
+		return true
+	case ProblemIssuerUnavailable:
+		return true
+	case ProblemLoginTooOld:
+		return true
+	case ProblemMethodNotAllowed:
+		return true
+	case ProblemNotFound:
+		return true
+	case ProblemPasswordLoginOff:
+		return true
+	case ProblemPayloadTooLarge:
+		return true
+	case ProblemPaymentRequired:
+		return true
+	case ProblemRequestCap:
+		return true
+	case ProblemStripeRefused:
+		return true
+	case ProblemStripeUnavailable:
+		return true
+	case ProblemSubscriptionExists:
+		return true
+	case ProblemTooManyRequests:
+		return true
+	case ProblemUnauthorized:
+		return true
+	case ProblemUnavailable:
+		return true
+	case ProblemUnsupportedMediaType:
+		return true
+	case ProblemValidation:
 		return true
 	default:
 		return false
@@ -429,51 +522,15 @@ func (e Scope) Valid() bool {
 	}
 }
 
-// Defines values for SessionTokenType.
+// Defines values for ServiceInsufficientPointsProblemType.
 const (
-	Bearer SessionTokenType = "Bearer"
+	ServiceInsufficientPointsProblemTypeProblemsinsufficientPoints ServiceInsufficientPointsProblemType = "/problems/insufficient-points"
 )
 
-// Valid indicates whether the value is a known member of the SessionTokenType enum.
-func (e SessionTokenType) Valid() bool {
+// Valid indicates whether the value is a known member of the ServiceInsufficientPointsProblemType enum.
+func (e ServiceInsufficientPointsProblemType) Valid() bool {
 	switch e {
-	case Bearer:
-		return true
-	default:
-		return false
-	}
-}
-
-// Defines values for SubscriptionStatus.
-const (
-	SubscriptionStatusActive            SubscriptionStatus = "active"
-	SubscriptionStatusCanceled          SubscriptionStatus = "canceled"
-	SubscriptionStatusIncomplete        SubscriptionStatus = "incomplete"
-	SubscriptionStatusIncompleteExpired SubscriptionStatus = "incomplete_expired"
-	SubscriptionStatusPastDue           SubscriptionStatus = "past_due"
-	SubscriptionStatusPaused            SubscriptionStatus = "paused"
-	SubscriptionStatusTrialing          SubscriptionStatus = "trialing"
-	SubscriptionStatusUnpaid            SubscriptionStatus = "unpaid"
-)
-
-// Valid indicates whether the value is a known member of the SubscriptionStatus enum.
-func (e SubscriptionStatus) Valid() bool {
-	switch e {
-	case SubscriptionStatusActive:
-		return true
-	case SubscriptionStatusCanceled:
-		return true
-	case SubscriptionStatusIncomplete:
-		return true
-	case SubscriptionStatusIncompleteExpired:
-		return true
-	case SubscriptionStatusPastDue:
-		return true
-	case SubscriptionStatusPaused:
-		return true
-	case SubscriptionStatusTrialing:
-		return true
-	case SubscriptionStatusUnpaid:
+	case ServiceInsufficientPointsProblemTypeProblemsinsufficientPoints:
 		return true
 	default:
 		return false
@@ -537,12 +594,62 @@ func (e SubscriptionPreviewEffect) Valid() bool {
 	}
 }
 
+// Defines values for SubscriptionStatus.
+const (
+	SubscriptionStatusActive            SubscriptionStatus = "active"
+	SubscriptionStatusCanceled          SubscriptionStatus = "canceled"
+	SubscriptionStatusIncomplete        SubscriptionStatus = "incomplete"
+	SubscriptionStatusIncompleteExpired SubscriptionStatus = "incomplete_expired"
+	SubscriptionStatusPastDue           SubscriptionStatus = "past_due"
+	SubscriptionStatusPaused            SubscriptionStatus = "paused"
+	SubscriptionStatusTrialing          SubscriptionStatus = "trialing"
+	SubscriptionStatusUnpaid            SubscriptionStatus = "unpaid"
+)
+
+// Valid indicates whether the value is a known member of the SubscriptionStatus enum.
+func (e SubscriptionStatus) Valid() bool {
+	switch e {
+	case SubscriptionStatusActive:
+		return true
+	case SubscriptionStatusCanceled:
+		return true
+	case SubscriptionStatusIncomplete:
+		return true
+	case SubscriptionStatusIncompleteExpired:
+		return true
+	case SubscriptionStatusPastDue:
+		return true
+	case SubscriptionStatusPaused:
+		return true
+	case SubscriptionStatusTrialing:
+		return true
+	case SubscriptionStatusUnpaid:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for TokenType.
+const (
+	Bearer TokenType = "Bearer"
+)
+
+// Valid indicates whether the value is a known member of the TokenType enum.
+func (e TokenType) Valid() bool {
+	switch e {
+	case Bearer:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for TopUpReason.
 const (
 	TopUpReasonAuthenticationRequired TopUpReason = "authentication_required"
 	TopUpReasonDeclined               TopUpReason = "declined"
 	TopUpReasonDisputed               TopUpReason = "disputed"
-	TopUpReasonLessThannil            TopUpReason = "<nil>"
 	TopUpReasonNoPaymentMethod        TopUpReason = "no_payment_method"
 	TopUpReasonPackGone               TopUpReason = "pack_gone"
 	TopUpReasonPriceChanged           TopUpReason = "price_changed"
@@ -557,8 +664,6 @@ func (e TopUpReason) Valid() bool {
 	case TopUpReasonDeclined:
 		return true
 	case TopUpReasonDisputed:
-		return true
-	case TopUpReasonLessThannil:
 		return true
 	case TopUpReasonNoPaymentMethod:
 		return true
@@ -588,6 +693,21 @@ func (e TopUpStatus) Valid() bool {
 	case TopUpStatusOff:
 		return true
 	case TopUpStatusOn:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ValidationProblemType.
+const (
+	Problemsvalidation ValidationProblemType = "/problems/validation"
+)
+
+// Valid indicates whether the value is a known member of the ValidationProblemType enum.
+func (e ValidationProblemType) Valid() bool {
+	switch e {
+	case Problemsvalidation:
 		return true
 	default:
 		return false
@@ -762,6 +882,12 @@ type AdminAccount struct {
 
 // AdminAccountRole defines model for AdminAccount.Role.
 type AdminAccountRole string
+
+// AdminAccountPage defines model for AdminAccountPage.
+type AdminAccountPage struct {
+	Accounts   []AdminAccount `json:"accounts"`
+	NextCursor *string        `json:"next_cursor"`
+}
 
 // CaptureRequest defines model for CaptureRequest.
 type CaptureRequest struct {
@@ -989,9 +1115,6 @@ type Entry struct {
 	Quantity *SpentQuantity `json:"quantity"`
 }
 
-// EntryKind defines model for Entry.Kind.
-type EntryKind string
-
 // EntryActor Who moved the points.
 type EntryActor struct {
 	// KeyId The service key; null for the others.
@@ -1003,6 +1126,9 @@ type EntryActor struct {
 
 // EntryActorKind The system is everything that follows from Stripe or from the clock: a purchase, a renewal, a refund, an expiry.
 type EntryActorKind string
+
+// EntryKind defines model for EntryKind.
+type EntryKind string
 
 // EntryPage defines model for EntryPage.
 type EntryPage struct {
@@ -1079,9 +1205,6 @@ type Hold struct {
 	Status   HoldStatus     `json:"status"`
 }
 
-// HoldStatus defines model for Hold.Status.
-type HoldStatus string
-
 // HoldCreated defines model for HoldCreated.
 type HoldCreated struct {
 	Hold   Hold   `json:"hold"`
@@ -1133,24 +1256,37 @@ type HoldRequest struct {
 	TtlSeconds *int64 `json:"ttl_seconds,omitempty"`
 }
 
+// HoldStatus defines model for HoldStatus.
+type HoldStatus string
+
 // InsufficientPointsProblem defines model for InsufficientPointsProblem.
 type InsufficientPointsProblem struct {
-	Detail    string        `json:"detail"`
-	Errors    *[]FieldError `json:"errors,omitempty"`
-	Points    Points        `json:"points"`
-	RequestId string        `json:"request_id"`
-	Status    int           `json:"status"`
+	// Detail For people: what went wrong this time. It may change.
+	Detail string `json:"detail"`
+	Points Points `json:"points"`
+
+	// RequestId Quote it when you ask for help. It is in the header `X-Request-Id`, too.
+	RequestId string `json:"request_id"`
+
+	// Status The response's status.
+	Status int `json:"status"`
 
 	// Subscription Null if there never was one.
 	Subscription *Subscription `json:"subscription"`
-	Title        string        `json:"title"`
+
+	// Title For people, in few words. It may change.
+	Title string `json:"title"`
 
 	// Token Replace the token you hold by this one.
-	Token string `json:"token"`
-
-	// Type A stable relative reference, such as `/problems/insufficient-points`.
-	Type string `json:"type"`
+	Token string                        `json:"token"`
+	Type  InsufficientPointsProblemType `json:"type"`
 }
+
+// InsufficientPointsProblemType defines model for InsufficientPointsProblem.Type.
+type InsufficientPointsProblemType string
+
+// Interval defines model for Interval.
+type Interval string
 
 // JWK defines model for JWK.
 type JWK struct {
@@ -1273,20 +1409,20 @@ type Order struct {
 	Status   OrderStatus `json:"status"`
 }
 
-// OrderKind defines model for Order.Kind.
-type OrderKind string
-
-// OrderStatus defines model for Order.Status.
-type OrderStatus string
-
 // OrderID Example: ord_01jd0000000000000000000000
 type OrderID = string
+
+// OrderKind defines model for OrderKind.
+type OrderKind string
 
 // OrderPage defines model for OrderPage.
 type OrderPage struct {
 	NextCursor *string `json:"next_cursor"`
 	Orders     []Order `json:"orders"`
 }
+
+// OrderStatus defines model for OrderStatus.
+type OrderStatus string
 
 // OutgoingEvent The body that is posted to an endpoint. It is not a response of this API: pointsync sends it, with the headers
 // `webhook-id`, `webhook-timestamp` and `webhook-signature`. docs/events.md explains each type.
@@ -1405,18 +1541,25 @@ type PasswordChange struct {
 
 // PaymentRequiredProblem defines model for PaymentRequiredProblem.
 type PaymentRequiredProblem struct {
-	Detail string        `json:"detail"`
-	Errors *[]FieldError `json:"errors,omitempty"`
+	// Detail For people: what went wrong this time. It may change.
+	Detail string `json:"detail"`
 
 	// PaymentUrl Stripe's page where the customer pays or confirms; then the change is made. Null if there is no such page.
 	PaymentUrl *string `json:"payment_url"`
-	RequestId  string  `json:"request_id"`
-	Status     int     `json:"status"`
-	Title      string  `json:"title"`
 
-	// Type A stable relative reference, such as `/problems/insufficient-points`.
-	Type string `json:"type"`
+	// RequestId Quote it when you ask for help. It is in the header `X-Request-Id`, too.
+	RequestId string `json:"request_id"`
+
+	// Status The response's status.
+	Status int `json:"status"`
+
+	// Title For people, in few words. It may change.
+	Title string                     `json:"title"`
+	Type  PaymentRequiredProblemType `json:"type"`
 }
+
+// PaymentRequiredProblemType defines model for PaymentRequiredProblem.Type.
+type PaymentRequiredProblemType string
 
 // Plan defines model for Plan.
 type Plan struct {
@@ -1429,9 +1572,9 @@ type Plan struct {
 	Features []string `json:"features"`
 
 	// GrantInterval How often the points come: with each paid interval, or each month of a paid year.
-	GrantInterval PlanGrantInterval `json:"grant_interval"`
-	Id            string            `json:"id"`
-	Interval      PlanInterval      `json:"interval"`
+	GrantInterval Interval `json:"grant_interval"`
+	Id            string   `json:"id"`
+	Interval      Interval `json:"interval"`
 
 	// MaxQuantity How many seats one subscription may have; amount and points are for each.
 	MaxQuantity int64  `json:"max_quantity"`
@@ -1444,12 +1587,6 @@ type Plan struct {
 	Rollover  *int64 `json:"rollover"`
 	TrialDays int64  `json:"trial_days"`
 }
-
-// PlanGrantInterval How often the points come: with each paid interval, or each month of a paid year.
-type PlanGrantInterval string
-
-// PlanInterval defines model for Plan.Interval.
-type PlanInterval string
 
 // Points defines model for Points.
 type Points struct {
@@ -1477,6 +1614,12 @@ type PortalRequest struct {
 	ReturnUrl *string `json:"return_url,omitempty"`
 }
 
+// PortalSession defines model for PortalSession.
+type PortalSession struct {
+	// Url Stripe's page.
+	Url string `json:"url"`
+}
+
 // PreviewLine defines model for PreviewLine.
 type PreviewLine struct {
 	// Amount Negative if it gives back what was paid.
@@ -1487,17 +1630,29 @@ type PreviewLine struct {
 	Proration   bool      `json:"proration"`
 }
 
-// Problem defines model for Problem.
+// Problem What every error has (RFC 9457). ValidationProblem, InsufficientPointsProblem and PaymentRequiredProblem have
+// more members: tell them apart by `type`.
 type Problem struct {
-	Detail    string        `json:"detail"`
-	Errors    *[]FieldError `json:"errors,omitempty"`
-	RequestId string        `json:"request_id"`
-	Status    int           `json:"status"`
-	Title     string        `json:"title"`
+	// Detail For people: what went wrong this time. It may change.
+	Detail string `json:"detail"`
 
-	// Type A stable relative reference, such as `/problems/insufficient-points`.
-	Type string `json:"type"`
+	// RequestId Quote it when you ask for help. It is in the header `X-Request-Id`, too.
+	RequestId string `json:"request_id"`
+
+	// Status The response's status.
+	Status int `json:"status"`
+
+	// Title For people, in few words. It may change.
+	Title string `json:"title"`
+
+	// Type What went wrong. Decide by it: it is stable. `GET /problems/{code}` explains each type. Treat a type that you do
+	// not know by its status.
+	Type ProblemType `json:"type"`
 }
+
+// ProblemType What went wrong. Decide by it: it is stable. `GET /problems/{code}` explains each type. Treat a type that you do
+// not know by its status.
+type ProblemType string
 
 // Receipt A signed token (JWT) that says what was spent. Another service of the operator verifies it by our public keys, without
 // a request to us (docs/prices.md). It is valid for 15 minutes after the spend; a repeat after that has null.
@@ -1603,19 +1758,26 @@ type ServiceHoldEnded struct {
 
 // ServiceInsufficientPointsProblem defines model for ServiceInsufficientPointsProblem.
 type ServiceInsufficientPointsProblem struct {
-	Detail    string        `json:"detail"`
-	Errors    *[]FieldError `json:"errors,omitempty"`
-	Points    Points        `json:"points"`
-	RequestId string        `json:"request_id"`
-	Status    int           `json:"status"`
+	// Detail For people: what went wrong this time. It may change.
+	Detail string `json:"detail"`
+	Points Points `json:"points"`
+
+	// RequestId Quote it when you ask for help. It is in the header `X-Request-Id`, too.
+	RequestId string `json:"request_id"`
+
+	// Status The response's status.
+	Status int `json:"status"`
 
 	// Subscription Null if there never was one.
 	Subscription *Subscription `json:"subscription"`
-	Title        string        `json:"title"`
 
-	// Type A stable relative reference, such as `/problems/insufficient-points`.
-	Type string `json:"type"`
+	// Title For people, in few words. It may change.
+	Title string                               `json:"title"`
+	Type  ServiceInsufficientPointsProblemType `json:"type"`
 }
+
+// ServiceInsufficientPointsProblemType defines model for ServiceInsufficientPointsProblem.Type.
+type ServiceInsufficientPointsProblemType string
 
 // ServiceKey defines model for ServiceKey.
 type ServiceKey struct {
@@ -1689,20 +1851,32 @@ type Session struct {
 	ExpiresAt time.Time `json:"expires_at"`
 	Points    Points    `json:"points"`
 
-	// RefreshToken Present after registering, logging in, exchanging an ID token and refreshing.
-	RefreshToken *string `json:"refresh_token,omitempty"`
+	// Subscription Null if there never was one.
+	Subscription *Subscription `json:"subscription"`
+
+	// Token The access token, for the header `Authorization: Bearer …`.
+	Token     string    `json:"token"`
+	TokenType TokenType `json:"token_type"`
+	User      User      `json:"user"`
+}
+
+// SessionWithRefresh The answer to a login, a registration and a refresh. It has all that a Session has, and the next refresh token.
+type SessionWithRefresh struct {
+	// ExpiresAt When the access token expires.
+	ExpiresAt time.Time `json:"expires_at"`
+	Points    Points    `json:"points"`
+
+	// RefreshToken For `POST /auth/refresh`, once. Keep it where no one else reads it.
+	RefreshToken string `json:"refresh_token"`
 
 	// Subscription Null if there never was one.
 	Subscription *Subscription `json:"subscription"`
 
 	// Token The access token, for the header `Authorization: Bearer …`.
-	Token     string           `json:"token"`
-	TokenType SessionTokenType `json:"token_type"`
-	User      User             `json:"user"`
+	Token     string    `json:"token"`
+	TokenType TokenType `json:"token_type"`
+	User      User      `json:"user"`
 }
-
-// SessionTokenType defines model for Session.TokenType.
-type SessionTokenType string
 
 // Spend defines model for Spend.
 type Spend struct {
@@ -1765,6 +1939,14 @@ type Status struct {
 	Status string `json:"status"`
 }
 
+// StripeEvent Stripe's event object.
+type StripeEvent = map[string]interface{}
+
+// StripeEventReceived defines model for StripeEventReceived.
+type StripeEventReceived struct {
+	Received bool `json:"received"`
+}
+
 // Subscription Null if there never was one.
 type Subscription struct {
 	// CancelAtPeriodEnd True if `ends_at` is the end of the current period.
@@ -1799,9 +1981,6 @@ type Subscription struct {
 	// Until End of the access window (exclusive); null if there is none.
 	Until *time.Time `json:"until"`
 }
-
-// SubscriptionStatus Stripe's word.
-type SubscriptionStatus string
 
 // SubscriptionCancelRequest defines model for SubscriptionCancelRequest.
 type SubscriptionCancelRequest struct {
@@ -1889,6 +2068,9 @@ type SubscriptionState struct {
 	Subscription *Subscription `json:"subscription"`
 }
 
+// SubscriptionStatus Stripe's word.
+type SubscriptionStatus string
+
 // Threshold defines model for Threshold.
 type Threshold struct {
 	// Default The operator's threshold; 0 means never.
@@ -1918,6 +2100,9 @@ type TokenAndPassword struct {
 	Token MailToken `json:"token"`
 }
 
+// TokenType defines model for TokenType.
+type TokenType string
+
 // TopUp defines model for TopUp.
 type TopUp struct {
 	// Amount What one top-up costs, in the smallest unit of the currency.
@@ -1933,7 +2118,7 @@ type TopUp struct {
 	Points   int64 `json:"points"`
 	Quantity int64 `json:"quantity"`
 
-	// Reason Why the top-up needs attention.
+	// Reason Why the top-up needs attention; null if it does not.
 	Reason    *TopUpReason `json:"reason"`
 	Status    TopUpStatus  `json:"status"`
 	Threshold int64        `json:"threshold"`
@@ -1942,16 +2127,13 @@ type TopUp struct {
 	UsedThisMonth int64 `json:"used_this_month"`
 }
 
-// TopUpReason Why the top-up needs attention.
-type TopUpReason string
-
-// TopUpStatus defines model for TopUp.Status.
-type TopUpStatus string
-
 // TopUpAnswer defines model for TopUpAnswer.
 type TopUpAnswer struct {
 	TopUp *TopUp `json:"top_up"`
 }
+
+// TopUpReason Why the top-up needs attention; null if it does not.
+type TopUpReason string
 
 // TopUpRequest defines model for TopUpRequest.
 type TopUpRequest struct {
@@ -1968,6 +2150,9 @@ type TopUpRequest struct {
 	Threshold int64 `json:"threshold"`
 }
 
+// TopUpStatus defines model for TopUpStatus.
+type TopUpStatus string
+
 // UnparkRequest defines model for UnparkRequest.
 type UnparkRequest struct {
 	// Reason Why the grants may come. The reason is kept. It must have more than spaces and invisible characters.
@@ -1983,6 +2168,28 @@ type User struct {
 	EmailVerifiedAt *time.Time `json:"email_verified_at"`
 	Id              string     `json:"id"`
 }
+
+// ValidationProblem defines model for ValidationProblem.
+type ValidationProblem struct {
+	// Detail For people: what went wrong this time. It may change.
+	Detail string `json:"detail"`
+
+	// Errors What is wrong where. Left out if it is not about one part of the request.
+	Errors *[]FieldError `json:"errors,omitempty"`
+
+	// RequestId Quote it when you ask for help. It is in the header `X-Request-Id`, too.
+	RequestId string `json:"request_id"`
+
+	// Status The response's status.
+	Status int `json:"status"`
+
+	// Title For people, in few words. It may change.
+	Title string                `json:"title"`
+	Type  ValidationProblemType `json:"type"`
+}
+
+// ValidationProblemType defines model for ValidationProblem.Type.
+type ValidationProblemType string
 
 // VoidedInvoice defines model for VoidedInvoice.
 type VoidedInvoice struct {
@@ -2071,37 +2278,47 @@ type SpendID = string
 // WebhookID Example: whk_01jd0000000000000000000000
 type WebhookID = string
 
-// Conflict defines model for Conflict.
+// Conflict What every error has (RFC 9457). ValidationProblem, InsufficientPointsProblem and PaymentRequiredProblem have
+// more members: tell them apart by `type`.
 type Conflict = Problem
 
-// DailyCap defines model for DailyCap.
+// DailyCap What every error has (RFC 9457). ValidationProblem, InsufficientPointsProblem and PaymentRequiredProblem have
+// more members: tell them apart by `type`.
 type DailyCap = Problem
 
-// EmailTaken defines model for EmailTaken.
+// EmailTaken What every error has (RFC 9457). ValidationProblem, InsufficientPointsProblem and PaymentRequiredProblem have
+// more members: tell them apart by `type`.
 type EmailTaken = Problem
 
-// Forbidden defines model for Forbidden.
+// Forbidden What every error has (RFC 9457). ValidationProblem, InsufficientPointsProblem and PaymentRequiredProblem have
+// more members: tell them apart by `type`.
 type Forbidden = Problem
 
 // InsufficientPoints defines model for InsufficientPoints.
 type InsufficientPoints = InsufficientPointsProblem
 
-// IssuerUnavailable defines model for IssuerUnavailable.
+// IssuerUnavailable What every error has (RFC 9457). ValidationProblem, InsufficientPointsProblem and PaymentRequiredProblem have
+// more members: tell them apart by `type`.
 type IssuerUnavailable = Problem
 
-// KeyReused defines model for KeyReused.
+// KeyReused What every error has (RFC 9457). ValidationProblem, InsufficientPointsProblem and PaymentRequiredProblem have
+// more members: tell them apart by `type`.
 type KeyReused = Problem
 
-// LoginTooOld defines model for LoginTooOld.
+// LoginTooOld What every error has (RFC 9457). ValidationProblem, InsufficientPointsProblem and PaymentRequiredProblem have
+// more members: tell them apart by `type`.
 type LoginTooOld = Problem
 
-// MediaType defines model for MediaType.
+// MediaType What every error has (RFC 9457). ValidationProblem, InsufficientPointsProblem and PaymentRequiredProblem have
+// more members: tell them apart by `type`.
 type MediaType = Problem
 
-// NotFound defines model for NotFound.
+// NotFound What every error has (RFC 9457). ValidationProblem, InsufficientPointsProblem and PaymentRequiredProblem have
+// more members: tell them apart by `type`.
 type NotFound = Problem
 
-// PasswordLoginOff defines model for PasswordLoginOff.
+// PasswordLoginOff What every error has (RFC 9457). ValidationProblem, InsufficientPointsProblem and PaymentRequiredProblem have
+// more members: tell them apart by `type`.
 type PasswordLoginOff = Problem
 
 // PaymentRequired defines model for PaymentRequired.
@@ -2110,32 +2327,39 @@ type PaymentRequired = PaymentRequiredProblem
 // ServiceInsufficientPoints defines model for ServiceInsufficientPoints.
 type ServiceInsufficientPoints = ServiceInsufficientPointsProblem
 
-// SpendForbidden defines model for SpendForbidden.
+// SpendForbidden What every error has (RFC 9457). ValidationProblem, InsufficientPointsProblem and PaymentRequiredProblem have
+// more members: tell them apart by `type`.
 type SpendForbidden = Problem
 
-// StripeRefused defines model for StripeRefused.
+// StripeRefused What every error has (RFC 9457). ValidationProblem, InsufficientPointsProblem and PaymentRequiredProblem have
+// more members: tell them apart by `type`.
 type StripeRefused = Problem
 
-// SubscriptionExists defines model for SubscriptionExists.
+// SubscriptionExists What every error has (RFC 9457). ValidationProblem, InsufficientPointsProblem and PaymentRequiredProblem have
+// more members: tell them apart by `type`.
 type SubscriptionExists = Problem
 
-// TooLarge defines model for TooLarge.
+// TooLarge What every error has (RFC 9457). ValidationProblem, InsufficientPointsProblem and PaymentRequiredProblem have
+// more members: tell them apart by `type`.
 type TooLarge = Problem
 
-// TooMany defines model for TooMany.
+// TooMany What every error has (RFC 9457). ValidationProblem, InsufficientPointsProblem and PaymentRequiredProblem have
+// more members: tell them apart by `type`.
 type TooMany = Problem
 
 // TopUpState defines model for TopUpState.
 type TopUpState = TopUpAnswer
 
-// Unauthorized defines model for Unauthorized.
+// Unauthorized What every error has (RFC 9457). ValidationProblem, InsufficientPointsProblem and PaymentRequiredProblem have
+// more members: tell them apart by `type`.
 type Unauthorized = Problem
 
-// Unavailable defines model for Unavailable.
+// Unavailable What every error has (RFC 9457). ValidationProblem, InsufficientPointsProblem and PaymentRequiredProblem have
+// more members: tell them apart by `type`.
 type Unavailable = Problem
 
 // Validation defines model for Validation.
-type Validation = Problem
+type Validation = ValidationProblem
 
 // FindAccountParams defines parameters for FindAccount.
 type FindAccountParams struct {
@@ -4565,7 +4789,7 @@ type UnavailableApplicationProblemPlusJSONResponse struct {
 	Headers UnavailableResponseHeaders
 }
 
-type ValidationApplicationProblemPlusJSONResponse Problem
+type ValidationApplicationProblemPlusJSONResponse ValidationProblem
 
 type GetJWKSRequestObject struct {
 }
@@ -6935,10 +7159,7 @@ type FindAccountsResponseObject interface {
 	VisitFindAccountsResponse(w http.ResponseWriter) error
 }
 
-type FindAccounts200JSONResponse struct {
-	Accounts   []AdminAccount `json:"accounts"`
-	NextCursor *string        `json:"next_cursor"`
-}
+type FindAccounts200JSONResponse AdminAccountPage
 
 func (response FindAccounts200JSONResponse) VisitFindAccountsResponse(w http.ResponseWriter) error {
 
@@ -10733,7 +10954,7 @@ type ExchangeResponseObject interface {
 	VisitExchangeResponse(w http.ResponseWriter) error
 }
 
-type Exchange200JSONResponse Session
+type Exchange200JSONResponse SessionWithRefresh
 
 func (response Exchange200JSONResponse) VisitExchangeResponse(w http.ResponseWriter) error {
 
@@ -10873,7 +11094,7 @@ type LoginResponseObject interface {
 	VisitLoginResponse(w http.ResponseWriter) error
 }
 
-type Login200JSONResponse Session
+type Login200JSONResponse SessionWithRefresh
 
 func (response Login200JSONResponse) VisitLoginResponse(w http.ResponseWriter) error {
 
@@ -11510,7 +11731,7 @@ type RefreshResponseObject interface {
 	VisitRefreshResponse(w http.ResponseWriter) error
 }
 
-type Refresh200JSONResponse Session
+type Refresh200JSONResponse SessionWithRefresh
 
 func (response Refresh200JSONResponse) VisitRefreshResponse(w http.ResponseWriter) error {
 
@@ -11634,7 +11855,7 @@ type RegisterResponseObject interface {
 	VisitRegisterResponse(w http.ResponseWriter) error
 }
 
-type Register201JSONResponse Session
+type Register201JSONResponse SessionWithRefresh
 
 func (response Register201JSONResponse) VisitRegisterResponse(w http.ResponseWriter) error {
 
@@ -11788,7 +12009,7 @@ type CompleteRegistrationResponseObject interface {
 	VisitCompleteRegistrationResponse(w http.ResponseWriter) error
 }
 
-type CompleteRegistration201JSONResponse Session
+type CompleteRegistration201JSONResponse SessionWithRefresh
 
 func (response CompleteRegistration201JSONResponse) VisitCompleteRegistrationResponse(w http.ResponseWriter) error {
 
@@ -14190,9 +14411,7 @@ type CreatePortalResponseObject interface {
 	VisitCreatePortalResponse(w http.ResponseWriter) error
 }
 
-type CreatePortal201JSONResponse struct {
-	Url string `json:"url"`
-}
+type CreatePortal201JSONResponse PortalSession
 
 func (response CreatePortal201JSONResponse) VisitCreatePortalResponse(w http.ResponseWriter) error {
 
@@ -14965,10 +15184,7 @@ type GetSubscriptionResponseObject interface {
 	VisitGetSubscriptionResponse(w http.ResponseWriter) error
 }
 
-type GetSubscription200JSONResponse struct {
-	// Subscription Null if there never was one.
-	Subscription *Subscription `json:"subscription"`
-}
+type GetSubscription200JSONResponse SubscriptionState
 
 func (response GetSubscription200JSONResponse) VisitGetSubscriptionResponse(w http.ResponseWriter) error {
 

@@ -15,7 +15,7 @@ func (s *server) CompleteRegistration(
 	if err != nil {
 		return nil, err
 	}
-	return CompleteRegistration201JSONResponse(s.toAPISession(session)), nil
+	return CompleteRegistration201JSONResponse(s.toAPISessionWithRefresh(session)), nil
 }
 
 // ChangePassword changes the caller's password.
