@@ -53,6 +53,7 @@ help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' Makefile
 
 dev: ## run the API, the local Stripe and SQLite: no account needed anywhere
+	@echo 'Building. With empty caches, this takes about two minutes; later, seconds.'
 	$(POINTSYNC) dev
 
 demo: ## play the whole story once, and fail if a step goes wrong

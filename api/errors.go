@@ -100,6 +100,7 @@ func (s *server) problemHandler(log *slog.Logger) echo.HTTPErrorHandler {
 		}
 		e := asError(err)
 		k := problems[e.Code]
+		c.Set(problemKey, string(e.Code))
 		p := problem{
 			Type:      ProblemType("/problems/" + e.Code),
 			Title:     k.title,

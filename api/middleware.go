@@ -2,7 +2,6 @@ package api
 
 import (
 	"errors"
-	"log/slog"
 	"net/http"
 	"regexp"
 	"time"
@@ -28,7 +27,7 @@ func outermost(e *echo.Echo, o Options, contract *contract, metrics *prometheus.
 	e.Pre(requestID)
 	e.Use(
 		observe(metrics, contract),
-		logRequests(o.Log),
+		logRequests(o.Log, contract),
 		middleware.RecoverWithConfig(middleware.RecoverConfig{LogErrorFunc: func(
 			c echo.Context, err error, stack []byte,
 		) error {
@@ -85,21 +84,6 @@ func requestID(next echo.HandlerFunc) echo.HandlerFunc {
 }
 
 func idOf(c echo.Context) string { return c.Response().Header().Get(echo.HeaderXRequestID) }
-
-// logRequests logs one line for each request. No query, body or header can reach the log.
-func logRequests(log *slog.Logger) echo.MiddlewareFunc {
-	return func(next echo.HandlerFunc) echo.HandlerFunc {
-		return func(c echo.Context) error {
-			begin := time.Now()
-			if err := next(c); err != nil {
-				c.Error(err) // writes the problem, so that the status below is the one sent
-			}
-			log.InfoContext(c.Request().Context(), "request", "method", c.Request().Method, "route", c.Path(),
-				"status", c.Response().Status, "ms", time.Since(begin).Milliseconds(), "request_id", idOf(c))
-			return nil
-		}
-	}
-}
 
 // secureHeaders tells browsers to keep responses private. Pages relax the policy where they need to.
 func secureHeaders(next echo.HandlerFunc) echo.HandlerFunc {

@@ -31,21 +31,30 @@ type devCmd struct {
 	DataDir     string `help:"Where state is kept." default:".pointsync" type:"path"`
 	Catalog     string `help:"The catalogue; by default ./catalog.yaml, or else the built-in one." type:"path"`
 
-	console io.Writer // gets a line about each mail; nil: no one is told
+	console io.Writer // gets a line about each mail and each step of the start; nil: no one is told
+
+	Quiet bool `help:"Print no line about each request. Without it, pages and their files, health checks and preflights are left out, and so are queries, ids in paths, tokens and emails."`
+	Reset bool `help:"First delete what an earlier dev left in the data folder: accounts, points, the local Stripe, mails and keys. Files of others stay."`
 
 	AllowOrigin []string `help:"Another origin, such as https://app.example.com, whose pages may call the API. Repeatable. Pages of this machine may anyway." placeholder:"ORIGIN"`
 }
 
 // Run runs everything until it is interrupted.
 func (d devCmd) Run(ctx context.Context) error {
-	log := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))
 	d.console = os.Stdout
-	s, err := startDev(ctx, d, log)
+	s, err := startDev(ctx, d, newDevLog(d.console, os.Stderr, d.Quiet))
 	if err != nil {
 		return err
 	}
 	s.explain(d.DataDir)
 	return s.wait()
+}
+
+// say prints which step of the start begins, so that no one wonders what a slow one waits for.
+func (d devCmd) say(format string, args ...any) {
+	if d.console != nil {
+		fmt.Fprintf(d.console, "starting: "+format+" …\n", args...)
+	}
 }
 
 // devServer is the API and a local Stripe, side by side. They talk only by HTTP.
@@ -74,6 +83,11 @@ func startDev(ctx context.Context, d devCmd, log *slog.Logger) (*devServer, erro
 	unlock, err := takeDataDir(d.DataDir, filepath.Join(d.DataDir, "sandbox"))
 	if err != nil {
 		return nil, err
+	}
+	if d.Reset {
+		if err := resetDev(d.DataDir, cmp.Or(d.console, io.Discard)); err != nil {
+			return nil, errors.Join(fmt.Errorf("--reset: %w", err), unlock())
+		}
 	}
 	s, err := startDevIn(ctx, d, unlock, log)
 	if err != nil {
@@ -110,6 +124,7 @@ func startDevIn(ctx context.Context, d devCmd, unlock func() error, log *slog.Lo
 		stop:       stop,
 	}
 	s.group, ctx = errgroup.WithContext(ctx)
+	d.say("the local Stripe, with its state in %s", filepath.Join(d.DataDir, "sandbox"))
 	world, err := sandbox.New(sandbox.Options{DataDir: filepath.Join(d.DataDir, "sandbox"), Logger: log})
 	if err != nil {
 		stop()
@@ -122,6 +137,7 @@ func startDevIn(ctx context.Context, d devCmd, unlock func() error, log *slog.Lo
 		stop()
 		return nil, errors.Join(err, apiListener.Close(), s.group.Wait())
 	}
+	d.say("the account of the admin")
 	if err := s.app.ensureAdmin(ctx); err != nil {
 		stop()
 		return nil, errors.Join(err, apiListener.Close(), s.group.Wait(), s.app.db.Close())
@@ -175,6 +191,7 @@ func (s *devServer) wire(ctx context.Context, d devCmd, items *catalog.Catalog, 
 	if err != nil {
 		return nil, err
 	}
+	d.say("the catalogue's products and prices at the local Stripe")
 	if _, err := gateway.EnsureCatalog(ctx, items); err != nil {
 		return nil, err
 	}
@@ -192,6 +209,7 @@ func (s *devServer) wire(ctx context.Context, d devCmd, items *catalog.Catalog, 
 	if err != nil {
 		return nil, err
 	}
+	d.say("the database, and its schema")
 	a, err := newApp(ctx, parts{
 		config: c, catalog: items, now: now, log: log,
 		migrate: true, shop: true, sandboxURL: s.sandboxURL, mails: mails,
