@@ -19,6 +19,8 @@ const maxListed = 10_000
 type auditCmd struct {
 	After string `help:"Continue after this account, which a stopped audit names."`
 	JSON  bool   `name:"json" help:"Print one JSON object."`
+
+	target
 }
 
 // auditReport is what an audit found, and how far it got.
@@ -53,11 +55,11 @@ func (a auditCmd) Run(ctx context.Context) error {
 }
 
 func (a auditCmd) audit(ctx context.Context, r *auditReport) error {
-	db, err := openForCommand(ctx)
+	db, closeAll, err := a.open(ctx)
 	if err != nil {
 		return err
 	}
-	defer db.Close()
+	defer closeAll()
 	return a.walk(ctx, db, audit.AMoment, r)
 }
 

@@ -103,7 +103,7 @@ func startDevIn(ctx context.Context, d devCmd, unlock func() error, log *slog.Lo
 			return nil, fmt.Errorf("--allow-origin holds %w", err)
 		}
 	}
-	items, err := devCatalog(d.Catalog)
+	items, catalogFile, err := devCatalog(d.Catalog)
 	if err != nil {
 		return nil, err
 	}
@@ -138,7 +138,8 @@ func startDevIn(ctx context.Context, d devCmd, unlock func() error, log *slog.Lo
 		return nil, errors.Join(err, apiListener.Close(), s.group.Wait())
 	}
 	d.say("the account of the admin")
-	if err := s.app.ensureAdmin(ctx); err != nil {
+	notes := devNotes{PID: os.Getpid(), URL: s.url, SandboxURL: s.sandboxURL, Catalog: catalogFile}
+	if err := errors.Join(s.app.ensureAdmin(ctx), notes.write(d.DataDir)); err != nil {
 		stop()
 		return nil, errors.Join(err, apiListener.Close(), s.group.Wait(), s.app.db.Close())
 	}
@@ -176,17 +177,9 @@ func (s *devServer) wire(ctx context.Context, d devCmd, items *catalog.Catalog, 
 	if err != nil {
 		return nil, err
 	}
-	c := config.Config{
-		DatabaseURL: config.Secret(
-			"sqlite://" + filepath.Join(dir, "pointsync.db"),
-		), StripeKey: devKey, StripeAPIBase: s.sandboxURL,
-		AllowedOrigins: slices.Concat([]string{s.url}, localApps, d.AllowOrigin),
-		SigningKeys:    config.Secret(keys), Issuer: "pointsync", Audience: "pointsync",
-		KeyRate:     200,
-		ProductName: "pointsync demo shop", LinkURL: s.url + "/",
-		PastDueGrace: 72 * time.Hour, RenewalGrace: 2 * time.Hour, Backfill: 5 * time.Minute, LocalWebhooks: true,
-		// Set no cool-off between automatic top-ups, so that no one who tries them has to wait for the second one.
-	}
+	c := devConfig(dir, s.url, s.sandboxURL)
+	c.SigningKeys = config.Secret(keys)
+	c.AllowedOrigins = slices.Concat([]string{s.url}, localApps, d.AllowOrigin)
 	gateway, err := newGateway(c, now, log)
 	if err != nil {
 		return nil, err
@@ -223,6 +216,19 @@ func (s *devServer) wire(ctx context.Context, d devCmd, items *catalog.Catalog, 
 	return a, nil
 }
 
+// devConfig returns the settings of a `dev` that other commands need too.
+func devConfig(dir, url, sandboxURL string) config.Config {
+	return config.Config{
+		DatabaseURL: config.Secret("sqlite://" + filepath.Join(dir, "pointsync.db")),
+		StripeKey:   devKey, StripeAPIBase: sandboxURL, ClockURL: sandboxURL + "/_sandbox/clock",
+		Issuer: "pointsync", Audience: "pointsync",
+		KeyRate:     200,
+		ProductName: "pointsync demo shop", LinkURL: url + "/",
+		PastDueGrace: 72 * time.Hour, RenewalGrace: 2 * time.Hour, Backfill: 5 * time.Minute, LocalWebhooks: true,
+		// Set no cool-off between automatic top-ups, so that no one who tries them has to wait for the second one.
+	}
+}
+
 // wait blocks until both servers have ended.
 func (s *devServer) wait() error { return errors.Join(s.group.Wait(), s.unlock()) }
 
@@ -246,15 +252,19 @@ Stop with Ctrl-C.
 `, s.url, s.sandboxURL, dir, devAdmin, devPassword)
 }
 
-// devCatalog returns the catalogue at path, or ./catalog.yaml, or the built-in one.
-func devCatalog(path string) (*catalog.Catalog, error) {
-	if path != "" {
-		return catalog.Load(path)
+// devCatalog returns the catalogue at path, or ./catalog.yaml, or the built-in one, and its file, "" for the last.
+func devCatalog(path string) (_ *catalog.Catalog, file string, err error) {
+	if path == "" {
+		if _, err := os.Stat("catalog.yaml"); err != nil {
+			return catalog.Default(), "", nil
+		}
+		path = "catalog.yaml"
 	}
-	if _, err := os.Stat("catalog.yaml"); err == nil {
-		return catalog.Load("catalog.yaml")
+	if file, err = filepath.Abs(path); err != nil {
+		return nil, "", err
 	}
-	return catalog.Default(), nil
+	items, err := catalog.Load(file)
+	return items, file, err
 }
 
 // kept returns the content of a file. If the file is missing, kept creates it, readable only by its owner.

@@ -13,7 +13,8 @@ import (
 // devFiles are the files that `dev` makes in its data folder, apart from the locks.
 var devFiles = []string{
 	"pointsync.db", "pointsync.db-wal", "pointsync.db-shm", "pointsync.db-journal", "signing-keys",
-	"webhook-secrets.json", filepath.Join("sandbox", "sandbox.json"), filepath.Join("sandbox", "sandbox.json.new"),
+	"webhook-secrets.json", devNotesFile,
+	filepath.Join("sandbox", "sandbox.json"), filepath.Join("sandbox", "sandbox.json.new"),
 }
 
 // devMail is the name of a mail in the folder of mails.

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"math"
@@ -13,7 +14,6 @@ import (
 	"github.com/pointsync/pointsync/pkg/config"
 	"github.com/pointsync/pointsync/pkg/inbox"
 	"github.com/pointsync/pointsync/pkg/jobs"
-	"github.com/pointsync/pointsync/pkg/store"
 	"github.com/pointsync/pointsync/pkg/stripegw"
 )
 
@@ -27,6 +27,8 @@ type eventsCmd struct {
 type eventsListCmd struct {
 	Status string `help:"Only events with this status." enum:",pending,processed,ignored" default:""`
 	Limit  int    `help:"How many at most." default:"50"`
+
+	target
 }
 
 // Run lists events.
@@ -34,11 +36,11 @@ func (e eventsListCmd) Run(ctx context.Context) error {
 	if err := checkLimit(e.Limit, maxListed); err != nil {
 		return err
 	}
-	db, err := openForCommand(ctx)
+	db, closeAll, err := e.open(ctx)
 	if err != nil {
 		return err
 	}
-	defer db.Close()
+	defer closeAll()
 	events, err := db.Events(ctx, billing.InboxStatus(e.Status), e.Limit)
 	if err != nil {
 		return err
@@ -56,15 +58,17 @@ func (e eventsListCmd) Run(ctx context.Context) error {
 
 type eventsShowCmd struct {
 	ID string `arg:"" help:"evt_…"`
+
+	target
 }
 
 // Run shows one event.
 func (e eventsShowCmd) Run(ctx context.Context) error {
-	db, err := openForCommand(ctx)
+	db, closeAll, err := e.open(ctx)
 	if err != nil {
 		return err
 	}
-	defer db.Close()
+	defer closeAll()
 	ev, err := db.Event(ctx, billing.StripeEventID(e.ID))
 	if err != nil {
 		return fmt.Errorf("event %s: %w", e.ID, err)
@@ -91,11 +95,13 @@ func (e eventsShowCmd) Run(ctx context.Context) error {
 
 type eventsReplayCmd struct {
 	ID string `arg:"" help:"evt_…"`
+
+	target
 }
 
 // Run replays one event.
 func (e eventsReplayCmd) Run(ctx context.Context) error {
-	in, closeAll, err := inboxForCommand(ctx)
+	in, closeAll, err := e.inbox(ctx)
 	if err != nil {
 		return err
 	}
@@ -109,6 +115,8 @@ func (e eventsReplayCmd) Run(ctx context.Context) error {
 
 type eventsBackfillCmd struct {
 	Since time.Duration `help:"How far to go back; by default to the last look. Stripe lists events of 30 days." placeholder:"48h"`
+
+	target
 }
 
 // Run walks over Stripe's list of events to its end.
@@ -116,7 +124,7 @@ func (e eventsBackfillCmd) Run(ctx context.Context) error {
 	if e.Since < 0 || e.Since > stripegw.EventLifetime {
 		return fmt.Errorf("--since must be from 0 to %s", stripegw.EventLifetime)
 	}
-	in, closeAll, err := inboxForCommand(ctx)
+	in, closeAll, err := e.inbox(ctx)
 	if err != nil {
 		return err
 	}
@@ -148,12 +156,17 @@ func (e eventsBackfillCmd) Run(ctx context.Context) error {
 	return nil
 }
 
-// inboxForCommand returns an inbox that can receive and replay events, and runs no jobs.
-func inboxForCommand(ctx context.Context) (_ *inbox.Inbox, closeAll func() error, err error) {
-	c, err := config.Load(config.Database, config.Stripe)
+// inbox returns an inbox that can receive and replay events, and runs no jobs.
+func (t target) inbox(ctx context.Context) (_ *inbox.Inbox, closeAll func() error, err error) {
+	c, release, err := t.load(ctx, config.Database, config.Stripe)
 	if err != nil {
 		return nil, nil, err
 	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, release())
+		}
+	}()
 	log := slog.New(slog.DiscardHandler)
 	now, err := clockOf(ctx, c, log)
 	if err != nil {
@@ -172,7 +185,9 @@ func inboxForCommand(ctx context.Context) (_ *inbox.Inbox, closeAll func() error
 		db.Close()
 		return nil, nil, err
 	}
-	return inbox.New(inbox.Options{DB: db, Stripe: gateway, Jobs: runner, Livemode: c.Live(), Log: log}), db.Close, nil
+	return inbox.New(inbox.Options{DB: db, Stripe: gateway, Jobs: runner, Livemode: c.Live(), Log: log}), func() error {
+		return errors.Join(db.Close(), release())
+	}, nil
 }
 
 // checkLimit refuses a --limit that is not from 1 to most.
@@ -181,12 +196,4 @@ func checkLimit(limit, most int) error {
 		return fmt.Errorf("--limit must be from 1 to %d", most)
 	}
 	return nil
-}
-
-func openForCommand(ctx context.Context) (*store.DB, error) {
-	c, err := config.Load(config.Database)
-	if err != nil {
-		return nil, err
-	}
-	return openStore(ctx, c, time.Now, false)
 }

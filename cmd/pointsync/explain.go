@@ -28,6 +28,8 @@ type explainCmd struct {
 	Account string `arg:"" help:"The account's email, its id (acc_…) or its external id."`
 	Limit   int    `help:"How many of the last moments." default:"200"`
 	JSON    bool   `name:"json" help:"Print one JSON object a line, as GET /admin/accounts/{id}/timeline shows them."`
+
+	target
 }
 
 // Run prints an account's story, oldest moment first, because a terminal ends at the newest.
@@ -35,11 +37,11 @@ func (e explainCmd) Run(ctx context.Context) error {
 	if err := checkLimit(e.Limit, maxStory); err != nil {
 		return err
 	}
-	db, err := openForCommand(ctx)
+	db, closeAll, err := e.open(ctx)
 	if err != nil {
 		return err
 	}
-	defer db.Close()
+	defer closeAll()
 	a, err := account.Named(ctx, db, e.Account)
 	if err != nil {
 		return fmt.Errorf("account %s: %w", e.Account, err)

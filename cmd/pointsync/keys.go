@@ -24,6 +24,8 @@ type keysCreateCmd struct {
 	Name      string        `required:"" help:"What the key is for, such as the name of the worker."`
 	Scope     []string      `required:"" enum:"spend,hold,grant,read,admin" help:"spend, hold, grant, read, admin; several with a comma between."`
 	ExpiresIn time.Duration `help:"How long it works, such as 2160h; forever without it."`
+
+	target
 }
 
 // Run makes a key. Only the secret goes to standard output, so that a script can pass it on unseen.
@@ -31,11 +33,11 @@ func (c keysCreateCmd) Run(ctx context.Context) error {
 	if c.ExpiresIn < 0 {
 		return fmt.Errorf("--expires-in must not be negative")
 	}
-	db, err := openForCommand(ctx)
+	db, closeAll, err := c.open(ctx)
 	if err != nil {
 		return err
 	}
-	defer db.Close()
+	defer closeAll()
 	r := account.KeyRequest{Name: c.Name}
 	for _, s := range c.Scope {
 		r.Scopes = append(r.Scopes, billing.Scope(s))
@@ -55,6 +57,8 @@ func (c keysCreateCmd) Run(ctx context.Context) error {
 
 type keysListCmd struct {
 	Limit int `help:"How many at most." default:"100"`
+
+	target
 }
 
 // Run lists keys.
@@ -62,11 +66,11 @@ func (l keysListCmd) Run(ctx context.Context) error {
 	if err := checkLimit(l.Limit, maxListed); err != nil {
 		return err
 	}
-	db, err := openForCommand(ctx)
+	db, closeAll, err := l.open(ctx)
 	if err != nil {
 		return err
 	}
-	defer db.Close()
+	defer closeAll()
 	keys, err := db.ServiceKeys(ctx, "", l.Limit)
 	if err != nil {
 		return err
@@ -115,15 +119,17 @@ func timeOr(t *time.Time, none string) string {
 
 type keysRevokeCmd struct {
 	ID string `arg:"" help:"key_…"`
+
+	target
 }
 
 // Run revokes a key.
 func (r keysRevokeCmd) Run(ctx context.Context) error {
-	db, err := openForCommand(ctx)
+	db, closeAll, err := r.open(ctx)
 	if err != nil {
 		return err
 	}
-	defer db.Close()
+	defer closeAll()
 	k, err := account.RevokeKey(ctx, db, "", billing.KeyID(r.ID))
 	if err != nil {
 		return fmt.Errorf("key %s: %w", r.ID, err)

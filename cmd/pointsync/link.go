@@ -119,15 +119,17 @@ func linkFinding(ctx context.Context, db *store.DB, gateway *stripegw.Gateway) (
 
 type stripeUnlinkCmd struct {
 	Yes bool `help:"Do it. Without this, only print what would be done."`
+
+	target
 }
 
 // Run unlinks the database from its Stripe account.
 func (u stripeUnlinkCmd) Run(ctx context.Context) error {
-	db, err := openForCommand(ctx)
+	db, closeAll, err := u.open(ctx)
 	if err != nil {
 		return err
 	}
-	defer db.Close()
+	defer closeAll()
 	link, err := db.StripeLink(ctx)
 	if err != nil && billing.CodeOf(err) != billing.ENotFound {
 		return err

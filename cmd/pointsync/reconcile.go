@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -12,7 +13,6 @@ import (
 	"github.com/pointsync/pointsync/pkg/account"
 	"github.com/pointsync/pointsync/pkg/audit"
 	"github.com/pointsync/pointsync/pkg/billing"
-	"github.com/pointsync/pointsync/pkg/catalog"
 	"github.com/pointsync/pointsync/pkg/config"
 	"github.com/pointsync/pointsync/pkg/reconcile"
 )
@@ -23,6 +23,8 @@ type stripeReconcileCmd struct {
 	JSON    bool    `name:"json" help:"Print one JSON object."`
 	After   string  `help:"Continue after this account, which a stopped run names."`
 	Rate    float64 `help:"Accounts a second; each asks Stripe about 4 times, and Stripe allows 25 calls a second with a test key, 100 with a live one." default:"4"`
+
+	target
 }
 
 // driftReport is what a comparison with Stripe found, and how far it got.
@@ -111,15 +113,20 @@ func (s stripeReconcileCmd) walk(ctx context.Context, c *audit.Comparison, again
 	}
 }
 
-// comparison wires what a comparison needs, from the environment.
+// comparison wires what a comparison needs.
 func (s stripeReconcileCmd) comparison(ctx context.Context) (_ *audit.Comparison, closeAll func() error, err error) {
-	c, err := config.Load(config.Database, config.Stripe)
+	c, release, err := s.load(ctx, config.Database, config.Stripe)
 	if err != nil {
 		return nil, nil, err
 	}
-	items, err := catalog.Load(c.Catalog)
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, release())
+		}
+	}()
+	items, err := catalogOf(c)
 	if err != nil {
-		return nil, nil, fmt.Errorf("POINTSYNC_CATALOG: %w", err)
+		return nil, nil, err
 	}
 	log := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelError}))
 	now, err := clockOf(ctx, c, log)
@@ -137,7 +144,7 @@ func (s stripeReconcileCmd) comparison(ctx context.Context) (_ *audit.Comparison
 	syncer := reconcile.New(db, gateway, items, policyOf(c), log)
 	return &audit.Comparison{
 		DB: db, Syncer: syncer, Repair: !s.DryRun, Pace: time.Duration(float64(time.Second) / s.Rate),
-	}, db.Close, nil
+	}, func() error { return errors.Join(db.Close(), release()) }, nil
 }
 
 func (r *driftReport) addAll(compared []audit.Compared, err error) error {

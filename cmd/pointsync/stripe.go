@@ -131,9 +131,9 @@ func stripeAndCatalog(ctx context.Context) (*stripegw.Gateway, *catalog.Catalog,
 	if err != nil {
 		return nil, nil, nil, err
 	}
-	items, err := catalog.Load(c.Catalog)
+	items, err := catalogOf(c)
 	if err != nil {
-		return nil, nil, nil, fmt.Errorf("POINTSYNC_CATALOG: %w", err)
+		return nil, nil, nil, err
 	}
 	log := slog.New(slog.DiscardHandler)
 	now, err := clockOf(ctx, c, log)

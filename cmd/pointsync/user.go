@@ -21,15 +21,17 @@ type userCmd struct {
 type userRoleCmd struct {
 	Email string `arg:"" help:"The account's email."`
 	Role  string `arg:"" help:"admin or user." enum:"admin,user"`
+
+	target
 }
 
 // Run sets an account's role.
 func (u userRoleCmd) Run(ctx context.Context) error {
-	db, err := openForCommand(ctx)
+	db, closeAll, err := u.open(ctx)
 	if err != nil {
 		return err
 	}
-	defer db.Close()
+	defer closeAll()
 	changed, err := account.SetRole(ctx, db, u.Email, billing.Role(u.Role))
 	if err != nil {
 		return fmt.Errorf("account %s: %w", u.Email, err)
@@ -45,24 +47,28 @@ func (u userRoleCmd) Run(ctx context.Context) error {
 type userUnparkCmd struct {
 	Account string `arg:"" help:"The account's email, its id (acc_…) or its external id."`
 	Reason  string `help:"Why the grants are let through; it is recorded." default:"looked at"`
+
+	target
 }
 
 // Run lets an account's grants through.
 func (u userUnparkCmd) Run(ctx context.Context) error {
 	said := "is parked no longer: a running server grants what waited within a minute"
-	return onAccount(ctx, u.Account, said, func(db *store.DB, id billing.AccountID) error {
+	return u.onAccount(ctx, u.Account, said, func(db *store.DB, id billing.AccountID) error {
 		_, err := account.Unpark(ctx, db, id, account.Decision{Reason: u.Reason})
 		return err
 	})
 }
 
 // onAccount does something to an account that an operator named, and prints what is so now.
-func onAccount(ctx context.Context, name, said string, do func(*store.DB, billing.AccountID) error) error {
-	db, err := openForCommand(ctx)
+func (t target) onAccount(
+	ctx context.Context, name, said string, do func(*store.DB, billing.AccountID) error,
+) error {
+	db, closeAll, err := t.open(ctx)
 	if err != nil {
 		return err
 	}
-	defer db.Close()
+	defer closeAll()
 	a, err := account.Named(ctx, db, name)
 	if err == nil {
 		err = do(db, a.ID)

@@ -25,11 +25,12 @@ type webhooksCmd struct {
 }
 
 // withPost opens the database for a command about endpoints.
-func withPost(ctx context.Context, f func(db *store.DB, post *outbox.Post) error) error {
-	c, err := config.Load(config.Database)
+func (t target) withPost(ctx context.Context, f func(db *store.DB, post *outbox.Post) error) error {
+	c, release, err := t.load(ctx, config.Database)
 	if err != nil {
 		return err
 	}
+	defer release()
 	db, err := openStore(ctx, c, time.Now, false)
 	if err != nil {
 		return err
@@ -38,11 +39,13 @@ func withPost(ctx context.Context, f func(db *store.DB, post *outbox.Post) error
 	return f(db, outbox.NewPost(db, c.LocalWebhooks))
 }
 
-type webhooksListCmd struct{}
+type webhooksListCmd struct {
+	target
+}
 
 // Run lists endpoints, without their secrets.
-func (webhooksListCmd) Run(ctx context.Context) error {
-	return withPost(ctx, func(db *store.DB, _ *outbox.Post) error {
+func (l webhooksListCmd) Run(ctx context.Context) error {
+	return l.withPost(ctx, func(db *store.DB, _ *outbox.Post) error {
 		hooks, err := db.Webhooks(ctx)
 		if err != nil {
 			return err
@@ -71,11 +74,13 @@ func printWebhooks(out io.Writer, hooks []billing.Webhook) error {
 type webhooksAddCmd struct {
 	URL   string   `arg:"" help:"https://…"`
 	Types []string `help:"Which events to send, such as points.low,order.fulfilled; all by default."`
+
+	target
 }
 
 // Run adds an endpoint.
 func (a webhooksAddCmd) Run(ctx context.Context) error {
-	return withPost(ctx, func(_ *store.DB, post *outbox.Post) error {
+	return a.withPost(ctx, func(_ *store.DB, post *outbox.Post) error {
 		e := outbox.Endpoint{URL: a.URL}
 		for _, t := range a.Types {
 			e.Types = append(e.Types, billing.OutgoingType(t))
@@ -91,11 +96,13 @@ func (a webhooksAddCmd) Run(ctx context.Context) error {
 
 type webhooksRemoveCmd struct {
 	ID string `arg:"" help:"whk_…"`
+
+	target
 }
 
 // Run removes an endpoint.
 func (r webhooksRemoveCmd) Run(ctx context.Context) error {
-	return withPost(ctx, func(_ *store.DB, post *outbox.Post) error {
+	return r.withPost(ctx, func(_ *store.DB, post *outbox.Post) error {
 		if err := post.Remove(ctx, "", billing.WebhookID(r.ID)); err != nil {
 			return fmt.Errorf("webhook %s: %w", r.ID, err)
 		}
@@ -106,11 +113,13 @@ func (r webhooksRemoveCmd) Run(ctx context.Context) error {
 
 type webhooksRollCmd struct {
 	ID string `arg:"" help:"whk_…"`
+
+	target
 }
 
 // Run rolls a secret.
 func (r webhooksRollCmd) Run(ctx context.Context) error {
-	return withPost(ctx, func(_ *store.DB, post *outbox.Post) error {
+	return r.withPost(ctx, func(_ *store.DB, post *outbox.Post) error {
 		w, err := post.Roll(ctx, "", billing.WebhookID(r.ID))
 		if err != nil {
 			return fmt.Errorf("webhook %s: %w", r.ID, err)
@@ -125,6 +134,8 @@ func (r webhooksRollCmd) Run(ctx context.Context) error {
 
 type webhooksHistoryCmd struct {
 	Limit int `help:"How many at most." default:"100"`
+
+	target
 }
 
 // Run prints who did what to endpoints, including removed ones.
@@ -132,7 +143,7 @@ func (h webhooksHistoryCmd) Run(ctx context.Context) error {
 	if err := checkLimit(h.Limit, maxListed); err != nil {
 		return err
 	}
-	return withPost(ctx, func(db *store.DB, _ *outbox.Post) error {
+	return h.withPost(ctx, func(db *store.DB, _ *outbox.Post) error {
 		deeds, err := db.WebhookActions(ctx, h.Limit)
 		if err != nil {
 			return err
