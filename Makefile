@@ -47,7 +47,7 @@ TESTFLAGS ?=
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help dev demo test quick cover bench generate screenshots check generated format vet lint tidy contract postman browser conformance attack fuzz sbom vuln speed sim sim-long proofs counts mutants login-load tools build docker-steps postgres race
+.PHONY: help dev demo test quick cover bench generate screenshots check generated format vet lint tidy contract postman client browser conformance attack fuzz sbom vuln speed sim sim-long proofs counts mutants login-load tools build docker-steps postgres race
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' Makefile
@@ -88,7 +88,7 @@ screenshots: $(NODE_TOOLS) ## take the pictures of the sandbox's pages again, in
 # The suite comes last, so that its result is at the end of a log. It leaves the attacks out: they are a step of their
 # own, which prints how many there were.
 check: ATTACKFLAGS = -race $(UNWATCHED)
-check: generated format vet lint tidy tools contract build docker-steps demo postman browser conformance attack speed sim race ## run all that must pass before a change lands
+check: generated format vet lint tidy tools contract build docker-steps demo postman client browser conformance attack speed sim race ## run all that must pass before a change lands
 
 generated: ## check that the generated code is what `make generate` writes
 	$(HEADLINE) 'generated: the generated code is current'
@@ -123,6 +123,10 @@ contract: $(NODE_TOOLS) ## lint openapi.yaml
 postman: $(NODE_TOOLS) ## run the Postman collection against a fresh `dev`
 	$(HEADLINE) 'postman: the collection, against a fresh dev'
 	node .ci/postman.mjs
+
+client: $(NODE_TOOLS) ## build the TypeScript client; check its types and size; test it in Node and Chromium against a fresh `dev`
+	$(HEADLINE) 'client: the TypeScript client, against a fresh dev'
+	node .ci/client.mjs
 
 browser: $(NODE_TOOLS) ## walk through the shop and the sandbox's pages in a real browser, and check them against WCAG 2.1
 	$(HEADLINE) 'browser: the shop and the pages, in a real browser'

@@ -1,0 +1,45 @@
+// Rule 1: the held token is replaced whenever a response carries one.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { claimsOf, signal, withAda } from './world.mjs';
+
+const spend = (client, amount) => client.POST('/points/spend', { body: { amount } });
+
+test('a spend brings the token that is held from then on', () => withAda(100, async ({ ada, held }) => {
+  const { data } = await spend(ada, 30);
+  assert.equal(await held(), data.token);
+  assert.equal(claimsOf(data.token).points, 70);
+}));
+
+test('the 402 of a spend brings one as well', () => withAda(10, async ({ ada, held }) => {
+  const before = await held();
+  const { error, response } = await spend(ada, 30);
+  assert.equal(response.status, 402);
+  assert.equal(error.type, '/problems/insufficient-points');
+  assert.equal(error.points.available, 10);
+  assert.notEqual(await held(), before);
+  assert.equal(await held(), error.token);
+}));
+
+test('a response that was overtaken does not bring an older token', () => withAda(100, async ({ ada, proxy, held }) => {
+  const { given, give } = signal();
+  proxy.plan('/points/spend', { late: given });
+  const slow = spend(ada, 1);
+  const second = spend(ada, 2);
+  const faster = claimsOf((await Promise.race([slow, second])).data.token).ver;
+  give();
+  const versions = (await Promise.all([slow, second])).map(({ data }) => claimsOf(data.token).ver);
+  assert.equal(claimsOf(await held()).ver, Math.max(...versions));
+  assert.ok(faster <= Math.max(...versions));
+}));
+
+test('a response that arrives after the logout brings no token back', () => withAda(100, async ({ ada, proxy, held }) => {
+  const { given, give } = signal();
+  proxy.plan('/points/spend', { late: given });
+  const slow = spend(ada, 1);
+  await ada.logout();
+  give();
+  await slow;
+  assert.equal(await held(), undefined);
+  assert.equal(await ada.loggedIn(), false);
+}));
