@@ -17,7 +17,7 @@ func (s *server) DeleteAccount(
 	if err != nil {
 		return nil, err
 	}
-	return DeleteAccount202JSONResponse{AccountId: string(a.ID), RequestedAt: *a.DeletingAt}, nil
+	return DeleteAccount202JSONResponse{AccountId: string(a.ID), RequestedAt: billing.Time(*a.DeletingAt)}, nil
 }
 
 // ExportAccount returns what is kept about the caller.
@@ -35,10 +35,10 @@ func (s *server) ExportAccount(
 	orders, nextOrder := page(e.Orders, exportLimit, func(o billing.Order) string { return string(o.ID) })
 	entries, nextEntry := page(e.Entries, exportLimit, func(e billing.Entry) string { return string(e.ID) })
 	return ExportAccount200JSONResponse{
-		ExportedAt:       e.At,
+		ExportedAt:       billing.Time(e.At),
 		User:             toAPIUser(e.Account),
 		ExternalId:       optional(e.Account.ExternalID),
-		CreatedAt:        e.Account.CreatedAt,
+		CreatedAt:        billing.Time(e.Account.CreatedAt),
 		Identities:       each(e.Identities, toAPIIdentity),
 		Sessions:         each(e.Logins, func(l billing.Login) Device { return toAPIDevice(l, caller(ctx).Login) }),
 		StripeCustomerId: optional(string(e.Account.CustomerID)),
@@ -54,9 +54,9 @@ func (s *server) ExportAccount(
 }
 
 func toAPIUser(a billing.Account) User {
-	return User{Id: string(a.ID), Email: toAPIEmail(a.Email), EmailVerifiedAt: a.EmailVerifiedAt}
+	return User{Id: string(a.ID), Email: toAPIEmail(a.Email), EmailVerifiedAt: (*billing.Time)(a.EmailVerifiedAt)}
 }
 
 func toAPIIdentity(i billing.LinkedIdentity) LinkedIdentity {
-	return LinkedIdentity{Issuer: i.Issuer, Subject: i.Subject, LinkedAt: i.At}
+	return LinkedIdentity{Issuer: i.Issuer, Subject: i.Subject, LinkedAt: billing.Time(i.At)}
 }

@@ -173,33 +173,33 @@ func (s *server) toAPIAdminAccount(a billing.Account) AdminAccount {
 	out := AdminAccount{
 		Id:              string(a.ID),
 		Email:           toAPIEmail(a.Email),
-		EmailVerifiedAt: a.EmailVerifiedAt,
+		EmailVerifiedAt: (*billing.Time)(a.EmailVerifiedAt),
 		ExternalId:      optional(a.ExternalID),
 		Role:            AdminAccountRole(a.Role),
 		Points:          toAPIPoints(a.Balance),
 		Subscription:    s.toAPISubscription(a.Subscription),
 		Version:         a.Version,
-		LastSyncedAt:    a.Sync.LastSyncedAt,
-		CreatedAt:       a.CreatedAt,
+		LastSyncedAt:    (*billing.Time)(a.Sync.LastSyncedAt),
+		CreatedAt:       billing.Time(a.CreatedAt),
 	}
 	if a.CustomerID != "" {
 		customer := string(a.CustomerID)
 		out.CustomerId = &customer
 	}
 	if a.DisabledAt != nil {
-		out.Disabled = &Disabled{Since: *a.DisabledAt, Reason: a.DisabledReason}
+		out.Disabled = &Disabled{Since: billing.Time(*a.DisabledAt), Reason: a.DisabledReason}
 	}
 	if a.DeletingAt != nil {
-		out.Deleted = &Deleted{RequestedAt: *a.DeletingAt, ErasedAt: a.DeletedAt}
+		out.Deleted = &Deleted{RequestedAt: billing.Time(*a.DeletingAt), ErasedAt: (*billing.Time)(a.DeletedAt)}
 	}
 	if p := a.Parking; p.At != nil {
-		out.Parked = &Parked{Since: *p.At, Reason: p.Reason}
+		out.Parked = &Parked{Since: billing.Time(*p.At), Reason: p.Reason}
 	}
 	return out
 }
 
 func toAPIMoment(m account.Line) Moment {
-	out := Moment{At: m.At, Kind: MomentKind(m.Kind), Ref: m.Ref, Text: m.Text}
+	out := Moment{At: billing.Time(m.At), Kind: MomentKind(m.Kind), Ref: m.Ref, Text: m.Text}
 	if m.Kind == billing.MomentPoints {
 		amount, balance := int64(m.Amount), int64(m.Balance)
 		out.Amount, out.BalanceAfter = &amount, &balance

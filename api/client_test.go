@@ -113,6 +113,9 @@ func (c *client) do(method, path string, body any, header ...string) (a answer, 
 	if err == nil {
 		err = heldHeaders(req, a.header)
 	}
+	if err == nil && a.json != nil {
+		err = heldTimes("", a.json)
+	}
 	if err != nil {
 		return a, fmt.Errorf("%s %s with %.200q answered %d %.600s: %w", method, path, sent, a.status, a.raw, err)
 	}

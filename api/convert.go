@@ -2,6 +2,7 @@ package api
 
 import (
 	"cmp"
+	"time"
 
 	"github.com/pointsync/pointsync/pkg/account"
 	"github.com/pointsync/pointsync/pkg/billing"
@@ -10,7 +11,8 @@ import (
 
 func (v *server) toAPISession(s account.Session) Session {
 	return Session{
-		Token: s.Token, TokenType: Bearer, ExpiresAt: s.ExpiresAt, User: toAPIUser(s.Account),
+		Token: s.Token, TokenType: Bearer, ExpiresAt: billing.Time(s.ExpiresAt),
+		ExpiresIn: int64(max(0, s.ExpiresAt.Sub(v.db.Now())) / time.Second), User: toAPIUser(s.Account),
 		Subscription: v.toAPISubscription(s.Account.Subscription), Points: toAPIPoints(s.Account.Balance),
 	}
 }
@@ -19,8 +21,8 @@ func (v *server) toAPISession(s account.Session) Session {
 func (v *server) toAPISessionWithRefresh(s account.Session) SessionWithRefresh {
 	base := v.toAPISession(s)
 	return SessionWithRefresh{
-		Token: base.Token, TokenType: base.TokenType, ExpiresAt: base.ExpiresAt, RefreshToken: s.Refresh,
-		User: base.User, Subscription: base.Subscription, Points: base.Points,
+		Token: base.Token, TokenType: base.TokenType, ExpiresAt: base.ExpiresAt, ExpiresIn: base.ExpiresIn,
+		RefreshToken: s.Refresh, User: base.User, Subscription: base.Subscription, Points: base.Points,
 	}
 }
 
@@ -41,18 +43,18 @@ func (v *server) toAPISubscription(s *billing.Subscription) *Subscription {
 		Plan:              s.Plan,
 		Features:          &features,
 		Status:            SubscriptionStatus(s.Status),
-		CurrentPeriodEnd:  s.CurrentPeriodEnd,
+		CurrentPeriodEnd:  billing.Time(s.CurrentPeriodEnd),
 		CancelAtPeriodEnd: s.CancelAtPeriodEnd,
-		Quantity:          s.Quantity, EndsAt: s.EndsAt,
+		Quantity:          s.Quantity, EndsAt: (*billing.Time)(s.EndsAt),
 	}
 	if s.CollectionPaused != nil {
-		out.CollectionPaused = &CollectionPause{Until: s.CollectionPaused.Until}
+		out.CollectionPaused = &CollectionPause{Until: (*billing.Time)(s.CollectionPaused.Until)}
 	}
 	if next := s.Scheduled; next != nil {
-		out.ScheduledChange = &ScheduledChange{Plan: next.Plan, Quantity: next.Quantity, At: next.At}
+		out.ScheduledChange = &ScheduledChange{Plan: next.Plan, Quantity: next.Quantity, At: billing.Time(next.At)}
 	}
 	if s.Window != nil {
-		out.From, out.Until = &s.Window.From, &s.Window.Until
+		out.From, out.Until = (*billing.Time)(&s.Window.From), (*billing.Time)(&s.Window.Until)
 	}
 	return out
 }
@@ -67,9 +69,9 @@ func toAPIOrder(o billing.Order) Order {
 		Currency:    o.Currency,
 		Points:      int64(o.Points),
 		Status:      OrderStatus(o.Status),
-		CreatedAt:   o.CreatedAt,
-		ExpiresAt:   o.ExpiresAt,
-		FulfilledAt: o.FulfilledAt,
+		CreatedAt:   billing.Time(o.CreatedAt),
+		ExpiresAt:   (*billing.Time)(o.ExpiresAt),
+		FulfilledAt: (*billing.Time)(o.FulfilledAt),
 		Automatic:   o.Automatic,
 	}
 	if o.DeclineCode != "" {
@@ -85,8 +87,8 @@ func toAPILot(l billing.Lot) Lot {
 		Granted:   int64(l.Granted),
 		Remaining: int64(l.Remaining),
 		Held:      int64(l.Held),
-		ExpiresAt: l.ExpiresAt,
-		CreatedAt: l.CreatedAt,
+		ExpiresAt: (*billing.Time)(l.ExpiresAt),
+		CreatedAt: billing.Time(l.CreatedAt),
 	}
 }
 
@@ -100,7 +102,7 @@ func toAPIEntry(e billing.Entry) Entry {
 		By:           EntryActor{Kind: cmp.Or(EntryActorKind(e.By.Kind), EntryActorKindSystem)},
 		Action:       optional(e.Action),
 		Quantity:     toAPIQuantity(e.Quantity),
-		Description:  e.Description, Metadata: toAPIMetadata(e.Metadata), CreatedAt: e.CreatedAt,
+		Description:  e.Description, Metadata: toAPIMetadata(e.Metadata), CreatedAt: billing.Time(e.CreatedAt),
 	}
 	if e.HoldID != "" {
 		out.HoldId = new(string(e.HoldID))
@@ -120,7 +122,10 @@ func toAPIHold(h billing.Hold) Hold {
 		Action:      optional(h.Action),
 		Quantity:    toAPIQuantity(h.Quantity),
 		Description: h.Description,
-		Metadata:    toAPIMetadata(h.Metadata), ExpiresAt: h.ExpiresAt, CreatedAt: h.CreatedAt, EndedAt: h.EndedAt,
+		Metadata:    toAPIMetadata(h.Metadata),
+		ExpiresAt:   billing.Time(h.ExpiresAt),
+		CreatedAt:   billing.Time(h.CreatedAt),
+		EndedAt:     (*billing.Time)(h.EndedAt),
 	}
 }
 
@@ -138,7 +143,7 @@ func toAPISpend(e billing.Entry) Spend {
 	return Spend{
 		Id: string(e.ID), Amount: -int64(e.Amount), Action: optional(e.Action), Quantity: toAPIQuantity(e.Quantity),
 		BalanceAfter: int64(e.BalanceAfter), Description: e.Description,
-		Metadata: toAPIMetadata(e.Metadata), CreatedAt: e.CreatedAt,
+		Metadata: toAPIMetadata(e.Metadata), CreatedAt: billing.Time(e.CreatedAt),
 	}
 }
 

@@ -11,11 +11,11 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"time"
 
 	"github.com/labstack/echo/v4"
 	"github.com/oapi-codegen/runtime"
 	openapi_types "github.com/oapi-codegen/runtime/types"
+	"github.com/pointsync/pointsync/pkg/billing"
 )
 
 // Defines values for AdminAccountRole.
@@ -755,19 +755,19 @@ type AccountDeletion struct {
 	AccountId string `json:"account_id"`
 
 	// RequestedAt When the deletion was first asked for.
-	RequestedAt time.Time `json:"requested_at"`
+	RequestedAt billing.Time `json:"requested_at"`
 }
 
 // AccountExport defines model for AccountExport.
 type AccountExport struct {
-	CreatedAt time.Time `json:"created_at"`
+	CreatedAt billing.Time `json:"created_at"`
 
 	// Entries The newest first.
 	Entries []Entry `json:"entries"`
 
 	// EntriesNextCursor For `GET /points/entries`; null if these are all.
-	EntriesNextCursor *string   `json:"entries_next_cursor"`
-	ExportedAt        time.Time `json:"exported_at"`
+	EntriesNextCursor *string      `json:"entries_next_cursor"`
+	ExportedAt        billing.Time `json:"exported_at"`
 
 	// ExternalId The id that the operator's own program gave the account.
 	ExternalId *string `json:"external_id"`
@@ -846,7 +846,7 @@ type Adjustment struct {
 
 // AdminAccount defines model for AdminAccount.
 type AdminAccount struct {
-	CreatedAt time.Time `json:"created_at"`
+	CreatedAt billing.Time `json:"created_at"`
 
 	// CustomerId Stripe's customer; null before the first purchase.
 	CustomerId *string `json:"customer_id"`
@@ -861,12 +861,12 @@ type AdminAccount struct {
 	Email *openapi_types.Email `json:"email"`
 
 	// EmailVerifiedAt Since when the person is known to read the mails of that address.
-	EmailVerifiedAt *time.Time `json:"email_verified_at"`
+	EmailVerifiedAt *billing.Time `json:"email_verified_at"`
 
 	// ExternalId The id that a service gave it; null for an account that no service made, and after a deletion.
-	ExternalId   *string    `json:"external_id"`
-	Id           string     `json:"id"`
-	LastSyncedAt *time.Time `json:"last_synced_at"`
+	ExternalId   *string       `json:"external_id"`
+	Id           string        `json:"id"`
+	LastSyncedAt *billing.Time `json:"last_synced_at"`
 
 	// Parked Since when grants wait for a person, and why; null if no grants wait.
 	Parked *Parked          `json:"parked"`
@@ -957,7 +957,7 @@ type ClosingRequest struct {
 // CollectionPause The collection of invoices is paused. The status stays as it is, but nothing is charged and no points come. Null while invoices are collected.
 type CollectionPause struct {
 	// Until When the collection continues by itself; null if only `POST /subscription/resume` ends the pause.
-	Until *time.Time `json:"until"`
+	Until *billing.Time `json:"until"`
 }
 
 // CorrectionRequest defines model for CorrectionRequest.
@@ -984,19 +984,19 @@ type Credentials struct {
 // Deleted Since when the account is closed for good, by its customer or by an operator; null if no one asked to delete it.
 type Deleted struct {
 	// ErasedAt When the person's data were erased; null while Stripe has not ended the sales yet.
-	ErasedAt *time.Time `json:"erased_at"`
+	ErasedAt *billing.Time `json:"erased_at"`
 
 	// RequestedAt When the deletion was asked for. The account takes no spend, hold or purchase since.
-	RequestedAt time.Time `json:"requested_at"`
+	RequestedAt billing.Time `json:"requested_at"`
 }
 
 // Delivery defines model for Delivery.
 type Delivery struct {
 	// AccountId Null for a test.
-	AccountId   *string    `json:"account_id"`
-	Attempts    int64      `json:"attempts"`
-	CreatedAt   time.Time  `json:"created_at"`
-	DeliveredAt *time.Time `json:"delivered_at"`
+	AccountId   *string       `json:"account_id"`
+	Attempts    int64         `json:"attempts"`
+	CreatedAt   billing.Time  `json:"created_at"`
+	DeliveredAt *billing.Time `json:"delivered_at"`
 
 	// EventId The header `webhook-id`, the same in all attempts and for all endpoints.
 	EventId   string  `json:"event_id"`
@@ -1006,9 +1006,9 @@ type Delivery struct {
 	LastStatus *int64 `json:"last_status"`
 
 	// NextAttemptAt Null if the next attempt is due at once, or if there is none.
-	NextAttemptAt *time.Time     `json:"next_attempt_at"`
+	NextAttemptAt *billing.Time  `json:"next_attempt_at"`
 	Status        DeliveryStatus `json:"status"`
-	TriedAt       *time.Time     `json:"tried_at"`
+	TriedAt       *billing.Time  `json:"tried_at"`
 	Type          string         `json:"type"`
 }
 
@@ -1024,19 +1024,19 @@ type DeliveryPage struct {
 // Device defines model for Device.
 type Device struct {
 	// CreatedAt When it logged in.
-	CreatedAt time.Time `json:"created_at"`
+	CreatedAt billing.Time `json:"created_at"`
 
 	// Current Whether it is the one that asks.
 	Current bool `json:"current"`
 
 	// ExpiresAt When the login ends however often it is refreshed.
-	ExpiresAt time.Time `json:"expires_at"`
+	ExpiresAt billing.Time `json:"expires_at"`
 
 	// Id The claim `sid` of its tokens.
 	Id string `json:"id"`
 
 	// LastUsedAt When it last logged in or refreshed.
-	LastUsedAt time.Time `json:"last_used_at"`
+	LastUsedAt billing.Time `json:"last_used_at"`
 
 	// Name Empty if it has none.
 	Name string `json:"name"`
@@ -1058,8 +1058,8 @@ type DeviceRequest struct {
 
 // Disabled Since when an operator refuses its requests, and why; null if no operator does. The account may be closed by a deletion all the same.
 type Disabled struct {
-	Reason string    `json:"reason"`
-	Since  time.Time `json:"since"`
+	Reason string       `json:"reason"`
+	Since  billing.Time `json:"since"`
 }
 
 // Email Stored in one spelling: in lower case, without spaces around it, and with its domain as DNS spells it. Invisible characters are refused.
@@ -1096,9 +1096,9 @@ type Entry struct {
 	BalanceAfter int64 `json:"balance_after"`
 
 	// By Who moved the points.
-	By          EntryActor `json:"by"`
-	CreatedAt   time.Time  `json:"created_at"`
-	Description string     `json:"description"`
+	By          EntryActor   `json:"by"`
+	CreatedAt   billing.Time `json:"created_at"`
+	Description string       `json:"description"`
 
 	// Held Signed: points that went into a hold are positive, points that came out of it negative.
 	Held int64 `json:"held"`
@@ -1169,7 +1169,7 @@ type GrantRequest struct {
 	Amount int64 `json:"amount"`
 
 	// ExpiresAt When the rest of the points expires. If it is left out, the points never expire.
-	ExpiresAt *time.Time `json:"expires_at,omitempty"`
+	ExpiresAt *billing.Time `json:"expires_at,omitempty"`
 
 	// Reason The entry's description, which the customer reads. It must have more than spaces and invisible characters.
 	Reason string `json:"reason"`
@@ -1184,15 +1184,15 @@ type Hold struct {
 	Amount int64 `json:"amount"`
 
 	// Captured How many of them were spent, after a capture.
-	Captured    int64     `json:"captured"`
-	CreatedAt   time.Time `json:"created_at"`
-	Description string    `json:"description"`
+	Captured    int64        `json:"captured"`
+	CreatedAt   billing.Time `json:"created_at"`
+	Description string       `json:"description"`
 
 	// EndedAt Null while the hold is active.
-	EndedAt *time.Time `json:"ended_at"`
+	EndedAt *billing.Time `json:"ended_at"`
 
 	// ExpiresAt From this time on an active hold has expired.
-	ExpiresAt time.Time `json:"expires_at"`
+	ExpiresAt billing.Time `json:"expires_at"`
 
 	// Id Example: hld_01jd0000000000000000000000
 	Id HoldID `json:"id"`
@@ -1307,16 +1307,16 @@ type JWKS struct {
 
 // LinkedIdentity defines model for LinkedIdentity.
 type LinkedIdentity struct {
-	Issuer   string    `json:"issuer"`
-	LinkedAt time.Time `json:"linked_at"`
-	Subject  string    `json:"subject"`
+	Issuer   string       `json:"issuer"`
+	LinkedAt billing.Time `json:"linked_at"`
+	Subject  string       `json:"subject"`
 }
 
 // Lot defines model for Lot.
 type Lot struct {
-	CreatedAt time.Time  `json:"created_at"`
-	ExpiresAt *time.Time `json:"expires_at"`
-	Granted   int64      `json:"granted"`
+	CreatedAt billing.Time  `json:"created_at"`
+	ExpiresAt *billing.Time `json:"expires_at"`
+	Granted   int64         `json:"granted"`
 
 	// Held Points set aside by holds, even if the lot has expired.
 	Held int64  `json:"held"`
@@ -1349,8 +1349,8 @@ type Metadata map[string]string
 // Moment defines model for Moment.
 type Moment struct {
 	// Amount For a movement of points: how many, signed.
-	Amount *int64    `json:"amount"`
-	At     time.Time `json:"at"`
+	Amount *int64       `json:"amount"`
+	At     billing.Time `json:"at"`
 
 	// BalanceAfter For a movement of points: available + held − debt after it.
 	BalanceAfter *int64     `json:"balance_after"`
@@ -1387,16 +1387,16 @@ type Order struct {
 	Amount int64 `json:"amount"`
 
 	// Automatic True if a top-up made the order. It has no page; a saved payment method is charged.
-	Automatic bool      `json:"automatic"`
-	CreatedAt time.Time `json:"created_at"`
-	Currency  string    `json:"currency"`
+	Automatic bool         `json:"automatic"`
+	CreatedAt billing.Time `json:"created_at"`
+	Currency  string       `json:"currency"`
 
 	// DeclineCode Why an automatic order failed. The code is Stripe's.
 	DeclineCode *string `json:"decline_code"`
 
 	// ExpiresAt When Stripe's page expires.
-	ExpiresAt   *time.Time `json:"expires_at"`
-	FulfilledAt *time.Time `json:"fulfilled_at"`
+	ExpiresAt   *billing.Time `json:"expires_at"`
+	FulfilledAt *billing.Time `json:"fulfilled_at"`
 
 	// Id Example: ord_01jd0000000000000000000000
 	Id   OrderID   `json:"id"`
@@ -1431,7 +1431,7 @@ type OutgoingEvent struct {
 	Data OutgoingEventData `json:"data"`
 
 	// Timestamp When it happened.
-	Timestamp time.Time `json:"timestamp"`
+	Timestamp billing.Time `json:"timestamp"`
 
 	// Type An OutgoingType, or `webhook.test`, whose data is empty. Ignore types that you do not know.
 	Type string `json:"type"`
@@ -1529,8 +1529,8 @@ type Pack struct {
 
 // Parked Since when grants wait for a person, and why; null if no grants wait.
 type Parked struct {
-	Reason string    `json:"reason"`
-	Since  time.Time `json:"since"`
+	Reason string       `json:"reason"`
+	Since  billing.Time `json:"since"`
 }
 
 // PasswordChange defines model for PasswordChange.
@@ -1623,11 +1623,11 @@ type PortalSession struct {
 // PreviewLine defines model for PreviewLine.
 type PreviewLine struct {
 	// Amount Negative if it gives back what was paid.
-	Amount      int64     `json:"amount"`
-	Description string    `json:"description"`
-	PeriodEnd   time.Time `json:"period_end"`
-	PeriodStart time.Time `json:"period_start"`
-	Proration   bool      `json:"proration"`
+	Amount      int64        `json:"amount"`
+	Description string       `json:"description"`
+	PeriodEnd   billing.Time `json:"period_end"`
+	PeriodStart billing.Time `json:"period_start"`
+	Proration   bool         `json:"proration"`
 }
 
 // Problem What every error has (RFC 9457). ValidationProblem, InsufficientPointsProblem and PaymentRequiredProblem have
@@ -1675,7 +1675,7 @@ type RegistrationRequest struct {
 
 // ScheduledChange The plan and quantity that the subscription will have from `at` on; null if no change is scheduled.
 type ScheduledChange struct {
-	At time.Time `json:"at"`
+	At billing.Time `json:"at"`
 
 	// Plan The plan's id in the catalogue; empty for a price that the catalogue does not know.
 	Plan     string `json:"plan"`
@@ -1688,7 +1688,7 @@ type Scope string
 
 // ServiceAccount defines model for ServiceAccount.
 type ServiceAccount struct {
-	CreatedAt time.Time `json:"created_at"`
+	CreatedAt billing.Time `json:"created_at"`
 
 	// Email Null for an account that a service made, or that an ID token made without an address that counts (`link_email`), and after a deletion.
 	Email *openapi_types.Email `json:"email"`
@@ -1719,7 +1719,7 @@ type ServiceGrantRequest struct {
 	Description *string `json:"description,omitempty"`
 
 	// ExpiresAt When what is left of the points runs out; never without it.
-	ExpiresAt *time.Time `json:"expires_at,omitempty"`
+	ExpiresAt *billing.Time `json:"expires_at,omitempty"`
 
 	// Metadata Up to 20 short strings that the caller chooses, under keys of 1 to 40 characters.
 	Metadata *Metadata `json:"metadata,omitempty"`
@@ -1781,13 +1781,13 @@ type ServiceInsufficientPointsProblemType string
 
 // ServiceKey defines model for ServiceKey.
 type ServiceKey struct {
-	CreatedAt time.Time `json:"created_at"`
+	CreatedAt billing.Time `json:"created_at"`
 
 	// CreatedBy The admin's account or the service key that made it; null for the command line.
 	CreatedBy *string `json:"created_by"`
 
 	// ExpiresAt Null for never.
-	ExpiresAt *time.Time `json:"expires_at"`
+	ExpiresAt *billing.Time `json:"expires_at"`
 
 	// Hint The last 4 characters of the secret, so that you can tell which key a program holds.
 	Hint string `json:"hint"`
@@ -1796,9 +1796,9 @@ type ServiceKey struct {
 	Id string `json:"id"`
 
 	// LastUsedAt To the minute; null for never.
-	LastUsedAt *time.Time `json:"last_used_at"`
-	Name       string     `json:"name"`
-	RevokedAt  *time.Time `json:"revoked_at"`
+	LastUsedAt *billing.Time `json:"last_used_at"`
+	Name       string        `json:"name"`
+	RevokedAt  *billing.Time `json:"revoked_at"`
 
 	// RevokedBy As `created_by`; null for the command line, and while it is not revoked.
 	RevokedBy *string `json:"revoked_by"`
@@ -1822,7 +1822,7 @@ type ServiceKeyPage struct {
 // ServiceKeyRequest defines model for ServiceKeyRequest.
 type ServiceKeyRequest struct {
 	// ExpiresAt When the key stops working; never without it.
-	ExpiresAt *time.Time `json:"expires_at,omitempty"`
+	ExpiresAt *billing.Time `json:"expires_at,omitempty"`
 
 	// Name What the key is for, such as the name of the worker. It must say something.
 	Name   string  `json:"name"`
@@ -1848,8 +1848,11 @@ type ServiceSpendResult struct {
 // Session defines model for Session.
 type Session struct {
 	// ExpiresAt When the access token expires.
-	ExpiresAt time.Time `json:"expires_at"`
-	Points    Points    `json:"points"`
+	ExpiresAt billing.Time `json:"expires_at"`
+
+	// ExpiresIn Whole seconds from the response until then, rounded down. Count from it if the device's clock may be wrong.
+	ExpiresIn int64  `json:"expires_in"`
+	Points    Points `json:"points"`
 
 	// Subscription Null if there never was one.
 	Subscription *Subscription `json:"subscription"`
@@ -1863,8 +1866,11 @@ type Session struct {
 // SessionWithRefresh The answer to a login, a registration and a refresh. It has all that a Session has, and the next refresh token.
 type SessionWithRefresh struct {
 	// ExpiresAt When the access token expires.
-	ExpiresAt time.Time `json:"expires_at"`
-	Points    Points    `json:"points"`
+	ExpiresAt billing.Time `json:"expires_at"`
+
+	// ExpiresIn Whole seconds from the response until then, rounded down. Count from it if the device's clock may be wrong.
+	ExpiresIn int64  `json:"expires_in"`
+	Points    Points `json:"points"`
 
 	// RefreshToken For `POST /auth/refresh`, once. Keep it where no one else reads it.
 	RefreshToken string `json:"refresh_token"`
@@ -1884,7 +1890,7 @@ type Spend struct {
 	Action       *SpentAction `json:"action"`
 	Amount       int64        `json:"amount"`
 	BalanceAfter int64        `json:"balance_after"`
-	CreatedAt    time.Time    `json:"created_at"`
+	CreatedAt    billing.Time `json:"created_at"`
 	Description  string       `json:"description"`
 	Id           string       `json:"id"`
 
@@ -1954,17 +1960,17 @@ type Subscription struct {
 
 	// CollectionPaused The collection of invoices is paused. The status stays as it is, but nothing is charged and no points come. Null while invoices are collected.
 	CollectionPaused *CollectionPause `json:"collection_paused"`
-	CurrentPeriodEnd time.Time        `json:"current_period_end"`
+	CurrentPeriodEnd billing.Time     `json:"current_period_end"`
 
 	// EndsAt When the subscription ends, and access and points with it. The end was set by a cancellation, by a date or a schedule that the operator set, or in the portal. Null if it continues.
-	EndsAt *time.Time `json:"ends_at"`
+	EndsAt *billing.Time `json:"ends_at"`
 
 	// Features The features of the plan in the catalogue, while the access window contains the time of the response; empty
 	// outside the window. Events for your own services do not have it.
 	Features *[]string `json:"features,omitempty"`
 
 	// From Start of the access window; null if there is none.
-	From *time.Time `json:"from"`
+	From *billing.Time `json:"from"`
 
 	// Plan The plan's id in the catalogue; empty for a price that the catalogue does not know.
 	Plan string `json:"plan"`
@@ -1979,7 +1985,7 @@ type Subscription struct {
 	Status SubscriptionStatus `json:"status"`
 
 	// Until End of the access window (exclusive); null if there is none.
-	Until *time.Time `json:"until"`
+	Until *billing.Time `json:"until"`
 }
 
 // SubscriptionCancelRequest defines model for SubscriptionCancelRequest.
@@ -2035,7 +2041,7 @@ type SubscriptionPreview struct {
 	AmountDue int64 `json:"amount_due"`
 
 	// At When the change takes effect.
-	At       time.Time                 `json:"at"`
+	At       billing.Time              `json:"at"`
 	Currency string                    `json:"currency"`
 	Effect   SubscriptionPreviewEffect `json:"effect"`
 	Lines    []PreviewLine             `json:"lines"`
@@ -2165,8 +2171,8 @@ type User struct {
 	Email *openapi_types.Email `json:"email"`
 
 	// EmailVerifiedAt Since when the person is known to read the mails of this address; null if that is not proved.
-	EmailVerifiedAt *time.Time `json:"email_verified_at"`
-	Id              string     `json:"id"`
+	EmailVerifiedAt *billing.Time `json:"email_verified_at"`
+	Id              string        `json:"id"`
 }
 
 // ValidationProblem defines model for ValidationProblem.
@@ -2203,21 +2209,21 @@ type VoidedInvoice struct {
 
 // Webhook defines model for Webhook.
 type Webhook struct {
-	CreatedAt time.Time `json:"created_at"`
+	CreatedAt billing.Time `json:"created_at"`
 
 	// Delivered How many events were delivered, ever.
 	Delivered int64 `json:"delivered"`
 
 	// DisabledAt When the endpoint returned 410 Gone. No event is written for it until it is saved again.
-	DisabledAt     *time.Time `json:"disabled_at"`
-	DisabledReason *string    `json:"disabled_reason"`
+	DisabledAt     *billing.Time `json:"disabled_at"`
+	DisabledReason *string       `json:"disabled_reason"`
 
 	// Failed How many events were given up, ever.
 	Failed int64  `json:"failed"`
 	Id     string `json:"id"`
 
 	// OldSecretUntil Until then the previous secret signs as well.
-	OldSecretUntil *time.Time `json:"old_secret_until"`
+	OldSecretUntil *billing.Time `json:"old_secret_until"`
 
 	// Types Null means all types.
 	Types *[]OutgoingType `json:"types"`

@@ -92,7 +92,7 @@ func (s *server) toAPIServiceAccount(a billing.Account) ServiceAccount {
 		Points:       toAPIPoints(a.Balance),
 		Subscription: s.toAPISubscription(a.Subscription),
 		Version:      a.Version,
-		CreatedAt:    a.CreatedAt,
+		CreatedAt:    billing.Time(a.CreatedAt),
 	}
 }
 

@@ -53,20 +53,20 @@ func toAPIServiceKey(k billing.ServiceKey) ServiceKey {
 		Name:       k.Name,
 		Scopes:     each(k.Scopes, func(s billing.Scope) Scope { return Scope(s) }),
 		Hint:       k.Hint,
-		CreatedAt:  k.CreatedAt,
+		CreatedAt:  billing.Time(k.CreatedAt),
 		CreatedBy:  optional(string(k.CreatedBy)),
-		ExpiresAt:  k.ExpiresAt,
-		RevokedAt:  k.RevokedAt,
+		ExpiresAt:  (*billing.Time)(k.ExpiresAt),
+		RevokedAt:  (*billing.Time)(k.RevokedAt),
 		RevokedBy:  optional(string(k.RevokedBy)),
-		LastUsedAt: k.LastUsedAt,
+		LastUsedAt: (*billing.Time)(k.LastUsedAt),
 	}
 }
 
 // fromAPITime returns a time in the one form that the database keeps.
-func fromAPITime(t *time.Time) *time.Time {
+func fromAPITime(t *billing.Time) *time.Time {
 	if t == nil {
 		return nil
 	}
-	kept := t.UTC().Truncate(time.Microsecond)
+	kept := time.Time(*t).UTC().Truncate(time.Microsecond)
 	return &kept
 }

@@ -55,9 +55,9 @@ func toAPIDevice(l billing.Login, current billing.SessionID) Device {
 	return Device{
 		Id:         string(l.ID),
 		Name:       l.Name,
-		CreatedAt:  l.CreatedAt,
-		LastUsedAt: l.UsedAt,
-		ExpiresAt:  l.ExpiresAt,
+		CreatedAt:  billing.Time(l.CreatedAt),
+		LastUsedAt: billing.Time(l.UsedAt),
+		ExpiresAt:  billing.Time(l.ExpiresAt),
 		Current:    l.ID == current,
 	}
 }

@@ -85,6 +85,7 @@ func (f *follower) next() told {
 				f.c.t.Fatal("the stream ended")
 			}
 			if e.comment == "" {
+				must(f.c.t, heldTimes("", e.json))
 				f.c.keep(e.answer)
 				return e
 			}

@@ -120,7 +120,7 @@ func replayed(c checkout.Changed) *bool {
 func toAPIPreview(p checkout.Preview) SubscriptionPreview {
 	out := SubscriptionPreview{
 		Effect:    SubscriptionPreviewEffect(p.Effect),
-		At:        p.At,
+		At:        billing.Time(p.At),
 		Quantity:  p.Quantity,
 		AmountDue: p.AmountDue,
 		Currency:  p.Currency,
@@ -136,8 +136,8 @@ func toAPIPreviewLine(l billing.StripeInvoiceLine) PreviewLine {
 	return PreviewLine{
 		Description: l.Description,
 		Amount:      l.Amount,
-		PeriodStart: l.PeriodStart,
-		PeriodEnd:   l.PeriodEnd,
+		PeriodStart: billing.Time(l.PeriodStart),
+		PeriodEnd:   billing.Time(l.PeriodEnd),
 		Proration:   l.Proration,
 	}
 }

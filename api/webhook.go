@@ -100,9 +100,9 @@ func toAPIWebhook(w billing.Webhook) Webhook {
 	out := Webhook{
 		Id:             string(w.ID),
 		Url:            w.URL,
-		CreatedAt:      w.CreatedAt,
-		OldSecretUntil: w.OldUntil,
-		DisabledAt:     w.DisabledAt,
+		CreatedAt:      billing.Time(w.CreatedAt),
+		OldSecretUntil: (*billing.Time)(w.OldUntil),
+		DisabledAt:     (*billing.Time)(w.DisabledAt),
 		DisabledReason: optional(w.DisabledWhy),
 		Delivered:      w.Delivered, Failed: w.Failed,
 	}
@@ -120,13 +120,14 @@ func toAPIDelivery(d billing.Delivery) Delivery {
 		AccountId: optional(string(d.AccountID)),
 		Status:    DeliveryStatus(d.Status),
 		Attempts:  d.Attempts,
-		LastError: optional(d.LastError), CreatedAt: d.CreatedAt, TriedAt: d.TriedAt, DeliveredAt: d.DeliveredAt,
+		LastError: optional(d.LastError), CreatedAt: billing.Time(d.CreatedAt),
+		TriedAt: (*billing.Time)(d.TriedAt), DeliveredAt: (*billing.Time)(d.DeliveredAt),
 	}
 	if d.LastStatus != 0 {
 		out.LastStatus = &d.LastStatus
 	}
 	if d.Status == billing.DeliveryPending && !d.NextAt.Equal(store.AtOnce) {
-		out.NextAttemptAt = &d.NextAt
+		out.NextAttemptAt = (*billing.Time)(&d.NextAt)
 	}
 	return out
 }

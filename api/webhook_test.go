@@ -49,6 +49,7 @@ func (c *client) next(came chan post, secret string) answer {
 		if err := s.doc.Components.Schemas["OutgoingEvent"].Value.VisitJSON(map[string]any(a.json)); err != nil {
 			c.t.Errorf("%s is not what the contract says: %v", p.raw, err)
 		}
+		must(c.t, heldTimes("", a.json))
 		return a
 	case <-time.After(30 * time.Second):
 		c.t.Fatal("nothing came")

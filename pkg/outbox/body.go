@@ -1,15 +1,13 @@
 package outbox
 
 import (
-	"time"
-
 	"github.com/pointsync/pointsync/pkg/billing"
 )
 
 // event is the body that is signed and sent. It is OutgoingEvent in openapi.yaml; docs/events.md explains it.
 type event struct {
 	Type      billing.OutgoingType `json:"type"`
-	Timestamp time.Time            `json:"timestamp"`
+	Timestamp billing.Time         `json:"timestamp"`
 	Data      any                  `json:"data"`
 }
 
@@ -65,24 +63,24 @@ type topUp struct {
 type subscription struct {
 	Plan              string                     `json:"plan"`
 	Status            billing.SubscriptionStatus `json:"status"`
-	From              *time.Time                 `json:"from"`
-	Until             *time.Time                 `json:"until"`
-	CurrentPeriodEnd  time.Time                  `json:"current_period_end"`
+	From              *billing.Time              `json:"from"`
+	Until             *billing.Time              `json:"until"`
+	CurrentPeriodEnd  billing.Time               `json:"current_period_end"`
 	CancelAtPeriodEnd bool                       `json:"cancel_at_period_end"`
-	EndsAt            *time.Time                 `json:"ends_at"`
+	EndsAt            *billing.Time              `json:"ends_at"`
 	Quantity          int64                      `json:"quantity"`
 	ScheduledChange   *scheduledChange           `json:"scheduled_change"`
 	CollectionPaused  *collectionPause           `json:"collection_paused"`
 }
 
 type collectionPause struct {
-	Until *time.Time `json:"until"`
+	Until *billing.Time `json:"until"`
 }
 
 type scheduledChange struct {
-	Plan     string    `json:"plan"`
-	Quantity int64     `json:"quantity"`
-	At       time.Time `json:"at"`
+	Plan     string       `json:"plan"`
+	Quantity int64        `json:"quantity"`
+	At       billing.Time `json:"at"`
 }
 
 func toEntry(e billing.Entry) *entry {
@@ -120,19 +118,19 @@ func toSubscription(s *billing.Subscription) *subscription {
 	out := subscription{
 		Plan:              s.Plan,
 		Status:            s.Status,
-		CurrentPeriodEnd:  s.CurrentPeriodEnd,
+		CurrentPeriodEnd:  billing.Time(s.CurrentPeriodEnd),
 		CancelAtPeriodEnd: s.CancelAtPeriodEnd,
-		EndsAt:            s.EndsAt,
+		EndsAt:            (*billing.Time)(s.EndsAt),
 		Quantity:          s.Quantity,
 	}
 	if s.CollectionPaused != nil {
-		out.CollectionPaused = &collectionPause{s.CollectionPaused.Until}
+		out.CollectionPaused = &collectionPause{(*billing.Time)(s.CollectionPaused.Until)}
 	}
 	if next := s.Scheduled; next != nil {
-		out.ScheduledChange = &scheduledChange{next.Plan, next.Quantity, next.At}
+		out.ScheduledChange = &scheduledChange{next.Plan, next.Quantity, billing.Time(next.At)}
 	}
 	if s.Window != nil {
-		out.From, out.Until = &s.Window.From, &s.Window.Until
+		out.From, out.Until = (*billing.Time)(&s.Window.From), (*billing.Time)(&s.Window.Until)
 	}
 	return &out
 }

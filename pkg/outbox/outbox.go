@@ -71,7 +71,7 @@ func write(ctx context.Context, tx *store.Tx, f *store.Facts, low billing.Points
 			AccountID: a.ID, ExternalID: a.ExternalID, Version: a.Version, Points: points{a.Available, a.Held, a.Debt},
 		}
 		t.about(&d)
-		body, err := json.Marshal(event{t.kind, tx.Now, d})
+		body, err := json.Marshal(event{t.kind, billing.Time(tx.Now), d})
 		if err != nil {
 			return err
 		}

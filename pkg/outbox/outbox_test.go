@@ -318,7 +318,7 @@ func TestToldOfSubscriptions(t *testing.T) {
 				return tx.SaveSubscription(ctx, a)
 			})
 		}
-		text := func(t *time.Time) string { return t.Format(time.RFC3339Nano) }
+		text := func(t *time.Time) string { return billing.Time(*t).String() }
 		want := [][]string{
 			{
 				`"from":null`, `"until":null`, `"ends_at":null`, `"scheduled_change":null`, `"collection_paused":null`,

@@ -147,7 +147,7 @@ func (p *Post) Test(ctx context.Context, id billing.WebhookID) (d billing.Delive
 		if err := enabled(tx.LockWebhook(ctx, id)); err != nil {
 			return err
 		}
-		body, err := json.Marshal(event{billing.OutTest, tx.Now, map[string]any{}})
+		body, err := json.Marshal(event{billing.OutTest, billing.Time(tx.Now), map[string]any{}})
 		if err != nil {
 			return err
 		}
