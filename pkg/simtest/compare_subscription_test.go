@@ -144,8 +144,9 @@ func (s atStripe) checkWindow(sub object, has *billing.Window) string {
 	switch status := sub.text("status"); status {
 	case "active", "trialing":
 	case "past_due":
-		if !s.paymentUnderWay(sub) {
-			until = s.paidUntil(sub).Add(pastDueGrace)
+		// The payment under way may be one for a change of a period that is paid.
+		if paid := s.paidUntil(sub); !s.paymentUnderWay(sub) || !paid.Before(until) {
+			until = paid.Add(pastDueGrace)
 		}
 		if has != nil {
 			from = has.From // it does not matter which period's it is

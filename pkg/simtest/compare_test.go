@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"slices"
 	"time"
 
 	"github.com/pointsync/pointsync/pkg/billing"
@@ -138,7 +139,7 @@ func (s atStripe) compareOrders(orders []billing.Order) string {
 		case paidSession(session):
 			fits = o.Status == billing.OrderFulfilled || o.Status == billing.OrderRefunded
 		case session.text("status") == "complete":
-			fits = o.Status == s.afterDebit(session, o.CreatedAt)
+			fits = slices.Contains(s.afterDebit(session, o.CreatedAt), o.Status)
 		default:
 			fits = o.Status == billing.OrderPending
 		}
@@ -157,23 +158,29 @@ func (s atStripe) compareOrders(orders []billing.Order) string {
 	return ""
 }
 
-// afterDebit returns the status of an order, made at a given time, whose page is complete and not paid. It waits for
-// the bank until the bank has refused. Then the invoice can be paid in another way, for 30 days.
-func (s atStripe) afterDebit(session object, made time.Time) billing.OrderStatus {
+// afterDebit returns what an order, made at a given time, whose page is complete and not paid may be. It waits for the
+// bank until the bank has refused. Then the invoice can be paid in another way, for 30 days. A few days after that, it
+// depends on when a sync looked.
+func (s atStripe) afterDebit(session object, made time.Time) []billing.OrderStatus {
 	id := session.text("payment_intent")
 	for _, invoice := range s.invoices {
-		if invoice.text("id") == session.text("invoice") && id == "" {
-			paidAt := at(invoice.number("status_transitions.paid_at"))
-			if invoice.text("status") == "paid" && paidAt.Before(made.AddDate(0, 0, 30)) {
-				return billing.OrderFulfilled
-			}
-			id = invoice.text("payment_intent")
+		if invoice.text("id") != session.text("invoice") || id != "" {
+			continue
 		}
+		if invoice.text("status") == "paid" {
+			switch days := at(invoice.number("status_transitions.paid_at")).Sub(made).Hours() / 24; {
+			case days < 28:
+				return []billing.OrderStatus{billing.OrderFulfilled}
+			case days < 36:
+				return []billing.OrderStatus{billing.OrderFulfilled, billing.OrderFailed}
+			}
+		}
+		id = invoice.text("payment_intent")
 	}
 	for _, intent := range s.intents {
 		if intent.text("id") == id && intent.text("status") == "processing" {
-			return billing.OrderPending
+			return []billing.OrderStatus{billing.OrderPending}
 		}
 	}
-	return billing.OrderFailed
+	return []billing.OrderStatus{billing.OrderFailed}
 }

@@ -55,22 +55,27 @@ const (
 // faults last, the user is left to the end, and counted.
 func (l *long) differs(u *user) (why string) {
 	var refused error
+	read := false // one try could compare
 	for try := range compareTries {
 		a, err := l.db.Account(l.ctx, billing.AccountID(u.account))
 		if err != nil || a.CustomerID == "" {
 			return ""
 		}
 		if _, err = l.syncer.Sync(l.ctx, a.ID, billing.CauseEvent); err == nil {
-			if why, err = l.disagreement(l.ctx, u); err == nil && why == "" {
+			var found string
+			if found, err = l.disagreement(l.ctx, u); err == nil && found == "" {
 				return ""
 			}
+			if err == nil {
+				read, why = true, found
+			}
 		}
-		if refused = err; err != nil {
+		if refused = err; err != nil && !read {
 			why = err.Error()
 		}
 		pause(l.ctx, try)
 	}
-	if billing.CodeOf(refused) == billing.EStripeUnavailable {
+	if !read && billing.CodeOf(refused) == billing.EStripeUnavailable {
 		l.uncompared.Add(1)
 		return ""
 	}

@@ -140,7 +140,10 @@ func (w *world) settle() (took settled) {
 func (w *world) recover() {
 	begin := time.Now()
 	said, err := w.command("events", "backfill")
-	for try := 0; exitCode(err) == walksNow && time.Since(begin) < *agreement; try++ {
+	busy := func() bool { // a panic ends with the same code
+		return exitCode(err) == walksNow && !strings.Contains(said, "panic:")
+	}
+	for try := 0; busy() && time.Since(begin) < *agreement; try++ {
 		pause(w.ctx, try)
 		said, err = w.command("events", "backfill")
 	}
