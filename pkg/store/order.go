@@ -54,29 +54,36 @@ const (
 	// givenUpFor is how long a payment may still reach an order that was given up. Stripe lists the events of 30 days,
 	// and one of them leads a sync to the payment, which may come a few days later.
 	givenUpFor = 35 * 24 * time.Hour
-	// maxGivenUp bounds what one account can make a sync look for. Few orders in a row can be given up, and a charge
-	// that comes so late is rare.
+	// maxGivenUp bounds, for each of the two kinds, what one account can make a sync look for. Few orders in a row can
+	// be given up, and a payment that comes so late is rare.
 	maxGivenUp = 5
 )
 
-// WatchedOrders lists the orders of the account that a sync has to look at: the open ones, then the newest few that
-// were given up and may be paid after all. These are automatic ones that expired without a payment, because a process
-// that slept between its look at an order's age and the charge may have charged one, and those of plans whose first
-// debit failed, because the customer can still pay the invoice.
+// WatchedOrders lists the orders of the account that a sync has to look at: the open ones, then the newest few of each
+// kind that was given up and may be paid after all. These are automatic ones that expired without a payment, because a
+// process that slept between its look at an order's age and the charge may have charged one, and those of plans whose
+// first debit failed, because the customer can still pay the invoice.
 func (tx *Tx) WatchedOrders(ctx context.Context, account billing.AccountID) ([]billing.Order, error) {
 	open, err := tx.OpenOrders(ctx, account)
 	if err != nil {
 		return nil, err
 	}
-	givenUp, err := tx.orders(
-		ctx, "created_at DESC", maxGivenUp,
-		`account_id = ? AND created_at >= ?
-			AND (automatic AND status = ? AND payment_intent_id IS NULL OR kind = ? AND status = ?)`,
-		string(account), stamp{tx.Now.Add(-givenUpFor)}, string(billing.OrderExpired),
-		string(billing.KindPlan), string(billing.OrderFailed),
+	since := stamp{tx.Now.Add(-givenUpFor)}
+	failed, err := tx.orders(
+		ctx, "created_at DESC", maxGivenUp, "account_id = ? AND created_at >= ? AND kind = ? AND status = ?",
+		string(account), since, string(billing.KindPlan), string(billing.OrderFailed),
 	)
-	slices.Reverse(givenUp) // oldest first
-	return append(open, givenUp...), err
+	if err != nil {
+		return nil, err
+	}
+	expired, err := tx.orders(
+		ctx, "created_at DESC", maxGivenUp,
+		"account_id = ? AND created_at >= ? AND automatic AND status = ? AND payment_intent_id IS NULL",
+		string(account), since, string(billing.OrderExpired),
+	)
+	slices.Reverse(failed) // oldest first
+	slices.Reverse(expired)
+	return slices.Concat(open, failed, expired), err
 }
 
 // OrderByPaymentIntent reads the account's order that a payment paid for. ok is false if there is none.
