@@ -51,7 +51,7 @@ func (s *Service) ChangeEmail(ctx context.Context, c token.Claims, email, passwo
 			return err
 		}
 		// Its letter gives it a digest. Whatever must stop the change deletes it, also while the letter waits.
-		if err := tx.SaveMailToken(ctx, billing.MailToken{
+		if err := tx.AwaitMailToken(ctx, billing.MailToken{
 			AccountID: a.ID, Kind: billing.MailTokenChange, Email: email, ExpiresAt: tx.Now.Add(verifyTTL),
 		}); err != nil {
 			return err
@@ -104,14 +104,10 @@ func (s *Service) VerifyEmail(ctx context.Context, raw string) error {
 		return s.unusable(ctx, err) // before the lock of an account that anyone can name
 	}
 	return s.unusable(ctx, s.db.InTx(ctx, func(tx *store.Tx) error {
-		a, err := tx.LockAccount(ctx, id)
-		if err != nil {
+		if _, err := tx.LockOpen(ctx, id, ""); err != nil {
 			return err
 		}
 		if _, err := tx.UseMailToken(ctx, id, kind, digest); err != nil {
-			return err
-		}
-		if err := a.Closed(); err != nil {
 			return err
 		}
 		return tx.VerifyEmail(ctx, id)

@@ -1,6 +1,7 @@
 package account
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -233,6 +234,25 @@ func TestChangeOfChange(t *testing.T) {
 		if got := subjects(p.take()); got != "second@example.com Confirm your new address" {
 			t.Errorf("sent %q", got)
 		}
+	})
+}
+
+// Proves that a customer who asks again for the same address, when no more mails are sent, can use the last one that
+// came. Strangers can use up the mails of an address.
+func TestChangeAskedAgain(t *testing.T) {
+	t.Parallel()
+	eachPost(t, func(p *post) {
+		const email = "new@example.com"
+		_, c := p.register("ada@example.com")
+		for range billing.MailBudget.Burst + 1 {
+			must(t, p.s.ChangeEmail(t.Context(), c, email, password))
+			p.run()
+		}
+		last := p.link(email, "change_email")
+		if n := strings.Count(subjects(p.take()), email); n > billing.MailBudget.Burst {
+			t.Errorf("%d mails", n)
+		}
+		must(t, p.s.ConfirmEmail(t.Context(), c, last))
 	})
 }
 

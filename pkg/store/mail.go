@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"gorm.io/gorm"
 	"gorm.io/gorm/clause"
 
 	"github.com/pointsync/pointsync/pkg/billing"
@@ -41,6 +42,22 @@ func (tx *Tx) SaveMailToken(ctx context.Context, t billing.MailToken) error {
 	}).Create(&mailTokenRow{
 		AccountID: string(t.AccountID), Kind: string(t.Kind), Digest: t.Digest, Email: t.Email,
 		ExpiresAt: stamp{t.ExpiresAt},
+	}).Error)
+}
+
+// AwaitMailToken is like SaveMailToken for a token whose letter is still to be sent and gives it its digest. If the
+// account has a token for the same address, its digest stays: no other letter may be sent, because its budget is used
+// up.
+func (tx *Tx) AwaitMailToken(ctx context.Context, t billing.MailToken) error {
+	return translate(tx.q(ctx).Clauses(clause.OnConflict{
+		Columns: []clause.Column{{Name: "account_id"}, {Name: "kind"}},
+		DoUpdates: clause.Assignments(map[string]any{
+			"digest":     gorm.Expr("CASE WHEN mail_tokens.email = excluded.email THEN mail_tokens.digest ELSE '' END"),
+			"email":      gorm.Expr("excluded.email"),
+			"expires_at": gorm.Expr("excluded.expires_at"),
+		}),
+	}).Create(&mailTokenRow{
+		AccountID: string(t.AccountID), Kind: string(t.Kind), Email: t.Email, ExpiresAt: stamp{t.ExpiresAt},
 	}).Error)
 }
 
