@@ -88,8 +88,8 @@ func (c *client) readsItsMail() {
 	raw := box.link("new-"+c.email, "Confirm your new address", "change_email")
 	token = map[string]any{"token": raw}
 	c.call(http.StatusBadRequest, http.MethodPost, "/auth/email/verify", token)
-	nobody := &client{t: c.t, w: c.w}
-	nobody.call(http.StatusUnauthorized, http.MethodPost, "/auth/email/confirm", token)
+	anonymous := &client{t: c.t, w: c.w}
+	anonymous.call(http.StatusUnauthorized, http.MethodPost, "/auth/email/confirm", token)
 	c.w.user(c.t).call(http.StatusBadRequest, http.MethodPost, "/auth/email/confirm", token)
 	c.call(http.StatusNoContent, http.MethodPost, "/auth/email/confirm", token)
 	box.next(c.email, "Your address has changed")

@@ -83,8 +83,8 @@ func TestGoSnippet(t *testing.T) {
 type verified struct{ what, token, want string }
 
 // runVerify runs the program that the files make with the API's address. It gives it the tokens one by one and checks
-// each of its lines. Then it ends the API's server, and gives the same process the same tokens again: whoever has the
-// keys needs no API.
+// each of its lines. Then it ends the API's server, and gives the same process the same tokens again: a program that
+// has the keys needs no API.
 func runVerify(t *testing.T, w *world, cases []verified, files map[string]string) {
 	t.Helper()
 	run := exec.CommandContext(t.Context(), "go", "run", "-mod=mod", ".", w.url)

@@ -1,5 +1,5 @@
-// The account of a customer of the demo shop: the links of its mails, a forgotten password, an action at the price of the
-// catalogue, another device, the data, and the end.
+// The account of a customer of the demo shop: the links of its mails, a forgotten password, an action at the price of
+// the catalogue, another device, the data, and the end.
 import { readFile } from 'node:fs/promises';
 import { accessible } from './axe.mjs';
 import { must, stepper, withPage } from './chromium.mjs';

@@ -1,4 +1,5 @@
-// The account itself: links of mails, a forgotten password, the devices that are logged in, the customer's data, and the end.
+// The account itself: links of mails, a forgotten password, the devices that are logged in, the customer's data, and
+// the end.
 import { call, Failure, send } from "./client.js";
 import { byId, complain, conceal, el, onClick, onSubmit, reveal, say, when } from "./page.js";
 import { forget, hold, onSession, session } from "./session.js";
@@ -10,9 +11,11 @@ async function asked(path, body) {
   return got.answer;
 }
 
+const device_name = `Browser, ${navigator.platform || "unknown system"}`;
+
 // enter logs in or registers. It returns false if the server only sends a mail, and the session begins with its link.
 export async function enter(path, body) {
-  const answer = await asked(path, { ...body, device_name: `Browser, ${navigator.platform || "unknown system"}` });
+  const answer = await asked(path, { ...body, device_name });
   if (!answer.token) say(answer.message);
   hold(answer);
   return Boolean(answer.token);
@@ -28,13 +31,13 @@ onClick(byId("forgot"), async (button) => {
 
 const passwordSteps = {
   reset_password: { path: "/auth/password/reset", title: "Set a new password", done: "Your password is changed. Log in with it." },
-  complete_registration: { path: "/auth/register/complete", title: "Choose a password", done: "Welcome. Your account is ready." },
+  complete_registration: { path: "/auth/register/complete", title: "Choose a password", done: "Welcome. Your account is ready.", more: { device_name } },
 };
 let step = null; // the password that the page asks for, and the token of the mail
 let change = null; // the token of a new address's mail, which waits for a login of its account
 
-// openLink does what the link of a mail is for. Its token comes after the #, which browsers do not send, and is taken out
-// of the address at once.
+// openLink does what the link of a mail is for. Its token comes after the #, which browsers do not send, and is taken
+// out of the address at once.
 async function openLink() {
   const [name, token] = location.hash.slice(1).split("=");
   if (!token) return;
@@ -54,14 +57,17 @@ async function openLink() {
   }
 }
 
-// confirmChange changes the address if a link asked for it. It is called after each login: the token works for no one else.
+// confirmChange changes the address if a link asked for it. It is called after each login: the token works for no one
+// else.
 export async function confirmChange() {
   if (!change) return;
   try {
     await call("POST", "/auth/email/confirm", { token: change });
-  } finally {
-    if (session) change = null; // else the login had ended, and the next one tries again
+  } catch (failure) {
+    if (!failure.undecided) change = null; // else the next login tries again
+    throw failure;
   }
+  change = null;
   say("Your address is changed.");
   await call("GET", "/session");
 }
@@ -70,8 +76,8 @@ export async function confirmChange() {
 export function openLinks(arrive) {
   const open = () => openLink().catch((failure) => complain(failure));
   onSubmit(byId("new-password"), async (form) => {
-    const { path, token, done } = step;
-    const answer = await asked(path, { token, password: form.elements.password.value });
+    const { path, token, done, more } = step;
+    const answer = await asked(path, { token, password: form.elements.password.value, ...more });
     form.reset();
     byId("from-mail").hidden = true;
     say(done);

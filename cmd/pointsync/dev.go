@@ -67,7 +67,7 @@ type devServer struct {
 	unlock     func() error // releases the data folder
 }
 
-// localApps are the origins of web apps that run on the same machine: whoever develops one may call `dev` from it.
+// localApps are the origins of web apps that run on the same machine: their developers may call `dev` from it.
 var localApps = []string{
 	"http://localhost" + billing.AnyPort, "http://127.0.0.1" + billing.AnyPort, "http://[::1]" + billing.AnyPort,
 }

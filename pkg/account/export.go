@@ -22,7 +22,7 @@ type Export struct {
 }
 
 // Export returns what is kept about the caller, with at most limit orders, limit entries and limit holds.
-// An account has fewer active holds than the contract's limit. Errors: EUnauthorized.
+// An account has at most 1,000 active holds (ledger). Errors: EUnauthorized.
 func (s *Service) Export(ctx context.Context, c token.Claims, limit int) (e Export, err error) {
 	e.At = s.db.Now()
 	if e.Account, e.Lots, err = ledger.Show(ctx, s.db, c.Account); err != nil {

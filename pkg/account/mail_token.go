@@ -39,10 +39,7 @@ func (s *Service) saveToken(ctx context.Context, l letter) (raw string, ok bool,
 		if l.Account == "" {
 			return tx.SaveRegistration(ctx, l.To, digest, expires)
 		}
-		a, err := tx.LockAccount(ctx, l.Account)
-		if err == nil {
-			err = a.Closed()
-		}
+		a, err := tx.LockOpen(ctx, l.Account, "")
 		if err != nil {
 			return err
 		}

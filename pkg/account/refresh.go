@@ -60,7 +60,7 @@ func (s *Service) Refresh(ctx context.Context, raw string) (Session, error) {
 	var refused *billing.Error
 	unknown := billing.Errorf(billing.EUnauthorized, "The refresh token is not known. Log in again.")
 	account, digest := accountOfToken(raw, refreshPrefix), hashOf(raw)
-	err := s.mayLive(ctx, account, digest)
+	_, err := s.mayLive(ctx, account, digest)
 	if billing.CodeOf(err) == billing.ENotFound {
 		return out, s.guessed(ctx, unknown)
 	}
@@ -76,7 +76,7 @@ func (s *Service) Refresh(ctx context.Context, raw string) (Session, error) {
 		if err != nil {
 			return err
 		}
-		if refused = refuseEnded(login.RevokedAt, login.ExpiresAt, tx.Now); refused != nil {
+		if refused = refuseEnded(login, tx.Now); refused != nil {
 			return nil
 		}
 		if refused, err = refuseRefresh(ctx, tx, token); err != nil {
@@ -109,32 +109,29 @@ func (s *Service) Refresh(ctx context.Context, raw string) (Session, error) {
 	return s.current(ctx, out)
 }
 
-// mayLive looks at the login of a refresh token, without a lock. So a token that is not known, or whose login has
-// ended, makes no one wait. Errors: ENotFound, EUnauthorized (the login has ended).
-func (s *Service) mayLive(ctx context.Context, account billing.AccountID, digest string) error {
+// mayLive returns the login of a refresh token, without a lock. So a token that is not known, or whose login has ended,
+// makes no one wait. Errors: ENotFound, EUnauthorized (the login has ended).
+func (s *Service) mayLive(
+	ctx context.Context, account billing.AccountID, digest string,
+) (login billing.Login, err error) {
 	if account == "" { // the token names none
-		return billing.Errorf(billing.ENotFound, "No such token.")
+		return login, billing.Errorf(billing.ENotFound, "No such token.")
 	}
-	id, err := s.db.LoginOf(ctx, account, digest)
-	if err != nil {
-		return err
+	if login, err = s.db.LoginOf(ctx, account, digest); err != nil {
+		return login, err
 	}
-	states, err := s.db.LoginStates(ctx, []billing.LoginKey{{Account: account, ID: id}})
-	if err != nil {
-		return err
+	if refused := refuseEnded(login, s.db.Now()); refused != nil {
+		return login, refused
 	}
-	if refused := refuseEnded(states[id].RevokedAt, states[id].ExpiresAt, s.db.Now()); refused != nil {
-		return refused
-	}
-	return nil
+	return login, nil
 }
 
 // refuseEnded returns the error for a refresh token whose login has ended, or nil.
-func refuseEnded(revokedAt *time.Time, expiresAt, now time.Time) *billing.Error {
+func refuseEnded(l billing.Login, now time.Time) *billing.Error {
 	switch {
-	case revokedAt != nil:
+	case l.RevokedAt != nil:
 		return billing.Errorf(billing.EUnauthorized, "This login was ended. Log in again.")
-	case !now.Before(expiresAt):
+	case !l.Lives(now):
 		return billing.Errorf(billing.EUnauthorized, "This login has run out. Log in again.")
 	}
 	return nil
@@ -190,22 +187,13 @@ func refuseRefresh(ctx context.Context, tx *store.Tx, t billing.RefreshToken) (*
 // nothing.
 func (s *Service) Logout(ctx context.Context, raw string) error {
 	account, digest := accountOfToken(raw, refreshPrefix), hashOf(raw)
-	switch err := s.mayLive(ctx, account, digest); billing.CodeOf(err) {
+	login, err := s.mayLive(ctx, account, digest)
+	switch billing.CodeOf(err) {
 	case billing.ENotFound, billing.EUnauthorized:
 		return nil
-	default:
-		if err != nil {
-			return err
-		}
 	}
-	return s.db.InTx(ctx, func(tx *store.Tx) error {
-		login, err := tx.LoginOf(ctx, account, digest)
-		if billing.CodeOf(err) == billing.ENotFound {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-		return tx.RevokeLogin(ctx, account, login)
-	})
+	if err != nil {
+		return err
+	}
+	return s.db.InTx(ctx, func(tx *store.Tx) error { return tx.RevokeLogin(ctx, account, login.ID) })
 }

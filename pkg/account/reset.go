@@ -46,14 +46,11 @@ func (s *Service) Reset(ctx context.Context, raw, password string) error {
 		return err
 	}
 	return s.unusable(ctx, s.db.InTx(ctx, func(tx *store.Tx) error {
-		a, err := tx.LockAccount(ctx, id)
+		a, err := tx.LockOpen(ctx, id, "")
 		if err != nil {
 			return err
 		}
 		if _, err := tx.UseMailToken(ctx, id, billing.MailTokenReset, digest); err != nil {
-			return err
-		}
-		if err := a.Closed(); err != nil {
 			return err
 		}
 		if err := s.setPassword(ctx, tx, a, hash); err != nil {

@@ -57,7 +57,7 @@ func (s *Service) NameLogin(
 		if err != nil {
 			return err
 		}
-		if l.RevokedAt != nil || !tx.Now.Before(l.ExpiresAt) {
+		if !l.Lives(tx.Now) {
 			return noSession()
 		}
 		l.Name = name

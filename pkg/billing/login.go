@@ -13,6 +13,9 @@ type Login struct {
 	RevokedAt *time.Time
 }
 
+// Lives reports whether the login may still be used.
+func (l Login) Lives(now time.Time) bool { return l.RevokedAt == nil && now.Before(l.ExpiresAt) }
+
 // LoginState is what an open stream of a login's session is checked against.
 type LoginState struct {
 	Version    int64      // of the account

@@ -72,7 +72,7 @@ func (tx *Tx) InsertRefreshToken(ctx context.Context, t billing.RefreshToken) er
 func (tx *Tx) LockRefreshToken(
 	ctx context.Context, account billing.AccountID, hash string,
 ) (billing.RefreshToken, billing.Login, error) {
-	id, err := tx.LoginOf(ctx, account, hash)
+	login, err := tx.LoginOf(ctx, account, hash)
 	if err != nil {
 		return billing.RefreshToken{}, billing.Login{}, err
 	}
@@ -81,7 +81,7 @@ func (tx *Tx) LockRefreshToken(
 	}
 	var row loginRow
 	err = tx.q(ctx).Clauses(clause.Locking{Strength: "UPDATE"}).Where(
-		"account_id = ? AND id = ?", string(account), string(id),
+		"account_id = ? AND id = ?", string(account), string(login.ID),
 	).Take(&row).Error
 	if err != nil {
 		return billing.RefreshToken{}, billing.Login{}, translate(err)
@@ -91,7 +91,7 @@ func (tx *Tx) LockRefreshToken(
 		return billing.RefreshToken{}, billing.Login{}, translate(err)
 	}
 	return billing.RefreshToken{
-		AccountID: account, Hash: token.Hash, LoginID: id, Predecessor: fromNullable[string](token.Predecessor),
+		AccountID: account, Hash: token.Hash, LoginID: login.ID, Predecessor: fromNullable[string](token.Predecessor),
 		CreatedAt: token.CreatedAt.Time, UsedAt: fromStamp(token.UsedAt),
 	}, fromRowLogin(row), nil
 }
@@ -114,10 +114,12 @@ func (tx *Tx) UseRefreshToken(ctx context.Context, account billing.AccountID, ha
 }
 
 // LoginOf returns the login that a refresh token of the account belongs to, used or not. Errors: ENotFound.
-func (r reads) LoginOf(ctx context.Context, account billing.AccountID, hash string) (billing.SessionID, error) {
-	var token refreshTokenRow
-	err := r.q(ctx).Where("account_id = ? AND hash = ?", string(account), hash).Take(&token).Error
-	return billing.SessionID(token.LoginID), translate(err)
+func (r reads) LoginOf(ctx context.Context, account billing.AccountID, hash string) (billing.Login, error) {
+	var row loginRow
+	err := r.q(ctx).
+		Joins("JOIN refresh_tokens t ON t.account_id = logins.account_id AND t.login_id = logins.id").
+		Where("t.account_id = ? AND t.hash = ?", string(account), hash).Take(&row).Error
+	return fromRowLogin(row), translate(err)
 }
 
 type loginStateRow struct {

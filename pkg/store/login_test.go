@@ -88,7 +88,7 @@ func TestDeleteOldLogins(t *testing.T) {
 	t.Parallel()
 	storetest.EachAt(t, func(t *testing.T, db *store.DB, clock *storetest.Clock) {
 		login := newLogin(t, db, time.Hour)
-		clean := func() (billing.SessionID, error) {
+		clean := func() (billing.Login, error) {
 			if err := write(
 				db, func(ctx context.Context, tx *store.Tx) error { return tx.DeleteOldLogins(ctx) },
 			); err != nil {
@@ -101,8 +101,8 @@ func TestDeleteOldLogins(t *testing.T) {
 			t.Errorf("at its last moment: %v", err)
 		}
 		clock.Advance(time.Microsecond)
-		if id, err := clean(); billing.CodeOf(err) != billing.ENotFound {
-			t.Errorf("after it: %q, %v", id, err)
+		if l, err := clean(); billing.CodeOf(err) != billing.ENotFound {
+			t.Errorf("after it: %q, %v", l.ID, err)
 		}
 	})
 }
