@@ -6,7 +6,7 @@ import { createServer, request as send } from 'node:http';
 // request to the path, in order.
 //   {drop: true}           the connection breaks before the server gets the request
 //   {cut: true}            the server gets it, and the response breaks off in its middle
-//   {late: promise}        the response waits for the promise
+//   {late: promise}        the response waits for the promise, or for what the function returns
 //   {status, headers, body} the proxy itself responds
 export async function withProxy(target, use, pages = {}) {
   const seen = [];
@@ -50,7 +50,7 @@ async function pass(got, outgoing, { cut, late }) {
   const parts = [];
   for await (const part of got) parts.push(part);
   const body = Buffer.concat(parts);
-  await late;
+  await (typeof late === 'function' ? late() : late);
   outgoing.writeHead(got.statusCode, { ...got.headers, 'content-length': body.length });
   if (!cut) return outgoing.end(body);
   outgoing.write(body.subarray(0, body.length / 2), () => outgoing.destroy());
