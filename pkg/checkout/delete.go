@@ -84,7 +84,9 @@ func (s *Service) DeleteAccount(
 			return err
 		}
 		if tx.Now.Sub(l.CreatedAt) > freshLogin {
-			return billing.Errorf(billing.ELoginTooOld, "This login is more than 10 minutes old. Log in again.")
+			return billing.Errorf(
+				billing.ELoginTooOld, "This login is more than %d minutes old. Log in again.", int(freshLogin.Minutes()),
+			)
 		}
 		a.DeletingAt = &tx.Now
 		return closeForGood(ctx, tx, id)
@@ -100,7 +102,7 @@ func closeForGood(ctx context.Context, tx *store.Tx, id billing.AccountID) error
 	return tx.RevokeLogins(ctx, id)
 }
 
-// deletions is how far the looks at deletions have come.
+// deletions is how far this server's looks at deletions have come.
 type deletions struct {
 	timeout time.Duration // for one account
 
@@ -108,13 +110,13 @@ type deletions struct {
 	after billing.AccountID // where the next look begins; "" if the last one came to the end
 }
 
-func (d *deletions) begin() billing.AccountID {
+func (d *deletions) cursor() billing.AccountID {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return d.after
 }
 
-func (d *deletions) end(after billing.AccountID) {
+func (d *deletions) setCursor(after billing.AccountID) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.after = after
@@ -122,9 +124,9 @@ func (d *deletions) end(after billing.AccountID) {
 
 // FinishDeletions does the rest of the deletions that were asked for, several at once. A failure for one account, for
 // example because Stripe does not reply, is logged, and a later look tries again. A look that has no time for all of
-// them begins where the one before ended, so however many hang, each of the others gets its turn.
+// them begins where this server's last one ended, so however many hang, each of the others gets its turn.
 func (s *Service) FinishDeletions(ctx context.Context) error {
-	after := s.deletions.begin()
+	after := s.deletions.cursor()
 	for range maxBatches {
 		ids, err := s.db.DeletingAccounts(ctx, after, deletionBatch)
 		if err != nil {
@@ -139,7 +141,7 @@ func (s *Service) FinishDeletions(ctx context.Context) error {
 			break
 		}
 	}
-	s.deletions.end(after)
+	s.deletions.setCursor(after)
 	return nil
 }
 
@@ -226,16 +228,24 @@ func (s *Service) endSales(ctx context.Context, a billing.Account) error {
 }
 
 // voidAll voids the open invoices of a customer whose subscriptions of ours have all ended, so that no one pays for one
-// any more. What Stripe refuses to void, such as an invoice that was paid just now, is left to a sync: it does not keep
-// the person's data here.
+// any more. It leaves those whose bank debit is under way, because that can no longer be stopped. What Stripe refuses to
+// void does not keep the person's data here: an invoice that was paid just now is left to a sync, and the log has any
+// other.
 func (s *Service) voidAll(ctx context.Context, customer billing.CustomerID) error {
 	open, err := s.stripe.OpenInvoicesOf(ctx, customer)
 	if err != nil {
 		return err
 	}
 	for _, v := range open {
-		if _, err := s.stripe.VoidInvoice(ctx, v.ID, "delete:"+string(v.ID)); err != nil && !definite(err) {
+		_, err := s.stripe.VoidInvoice(ctx, v.ID, "delete:"+string(v.ID))
+		if err != nil && !definite(err) {
 			return err
+		}
+		if err != nil {
+			s.log.WarnContext(
+				ctx, "an invoice of a deleted account could not be voided", "invoice", v.ID, "error", err,
+				"fix", "unless it is paid, void it in Stripe's dashboard",
+			)
 		}
 	}
 	return nil

@@ -54,16 +54,14 @@ type expireArgs struct {
 func (expireArgs) Kind() string { return "expire" }
 
 // expire syncs the account and then expires what was overdue before the picture began: Stripe may have given points a
-// later end after that. If Stripe does not respond, it expires nothing: points wait. If a later picture was applied
-// instead, it leaves the rest to the next look.
+// later end after that. If Stripe does not respond, it expires nothing: points wait.
 func (s *Syncer) expire(ctx context.Context, args expireArgs) error {
 	a, err := s.db.Account(ctx, args.Account)
 	asOf := s.db.Now()
 	if err != nil || a.NextExpiry == nil || a.NextExpiry.After(asOf) {
 		return err
 	}
-	applied, err := s.Sync(ctx, a.ID, billing.CauseExpiry)
-	if err != nil || !applied {
+	if _, err := s.Sync(ctx, a.ID, billing.CauseExpiry); err != nil {
 		return err
 	}
 	return ledger.EndOverdue(ctx, s.db, a.ID, asOf)

@@ -261,6 +261,9 @@ func (g *Gateway) OpenInvoicesOf(
 				return false, nil
 			}
 			lines, err := g.lines(ctx, i)
+			if isMissing(err, "") { // deleted since it was listed
+				return false, nil
+			}
 			return slices.ContainsFunc(lines, func(l billing.StripeInvoiceLine) bool { return l.Item != "" }), err
 		},
 	)
