@@ -39,6 +39,10 @@ MUTANTFLAGS ?=
 # The packages of `make quick`: those that need no whole server.
 QUICK = $(addprefix ./pkg/,billing config mail catalog oidc store jobs stripegw token outbox ledger reconcile audit inbox account checkout)
 
+# The tests that need PostgreSQL, for `make quick` and `make test-sqlite` to leave out. Whole tests come first: go test
+# looks no further after a pattern of a subtest, because that matches each test in part.
+POSTGRES_TESTS = OnPostgres$$|^($(shell paste -sd '|' .ci/postgres-alone))$$|/^postgres$$|//^postgres$$
+
 # How long `make fuzz` runs each target.
 FUZZTIME ?= 60s
 
@@ -47,7 +51,7 @@ TESTFLAGS ?=
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help dev demo test quick cover bench generate screenshots check generated format vet lint tidy contract postman client browser conformance attack fuzz sbom vuln speed sim sim-long proofs counts mutants login-load tools build docker-steps postgres race
+.PHONY: help dev demo test test-sqlite quick cover bench generate screenshots check generated format vet lint tidy contract postman client browser conformance attack fuzz sbom vuln speed sim sim-long proofs counts mutants login-load tools build docker-steps postgres race
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' Makefile
@@ -64,9 +68,13 @@ test: postgres ## run the whole suite, on SQLite and on a real PostgreSQL
 	$(HEADLINE) 'test: the suite, on SQLite and PostgreSQL'
 	go run ./pkg/store/storetest/pgtest -- go test $(TESTFLAGS) ./...
 
+test-sqlite: ## without PostgreSQL: the tests of pkg/, api and cmd on SQLite, without the simulation
+	$(HEADLINE) 'test-sqlite: the tests on SQLite'
+	go test -short -skip '$(POSTGRES_TESTS)' $(TESTFLAGS) $(QUICK) ./pkg/sandbox/... ./api ./cmd/pointsync
+
 quick: format vet lint ## with Go alone: format, vet, lint, and the tests of pkg/ on SQLite
 	$(HEADLINE) 'quick: the tests of pkg/ on SQLite'
-	go test -short -skip '/^postgres$$|OnPostgres$$' $(QUICK)
+	go test -short -skip '$(POSTGRES_TESTS)' $(QUICK)
 
 cover: postgres ## print how much of the code the whole suite covers; writes coverage.html
 	$(HEADLINE) 'cover: the suite'
@@ -83,6 +91,7 @@ generate: ## write the generated code; run it after a change of openapi.yaml or 
 	STRIPE_OPENAPI="$$(go -C tools list -m -f '{{.Dir}}' github.com/stripe/stripe-mock)/embedded/openapi" go generate ./...
 
 screenshots: $(NODE_TOOLS) ## take the pictures of the sandbox's pages again, into docs/screenshots
+	@.ci/need chromium
 	node .ci/screenshots.mjs
 
 # The suite comes last, so that its result is at the end of a log. It leaves the attacks out: they are a step of their
@@ -126,10 +135,12 @@ postman: $(NODE_TOOLS) ## run the Postman collection against a fresh `dev`
 
 client: $(NODE_TOOLS) ## build the TypeScript client; check its types and size; test it in Node and Chromium against a fresh `dev`
 	$(HEADLINE) 'client: the TypeScript client, against a fresh dev'
+	@.ci/need chromium
 	node .ci/client.mjs
 
 browser: $(NODE_TOOLS) ## walk through the shop and the sandbox's pages in a real browser, and check them against WCAG 2.1
 	$(HEADLINE) 'browser: the shop and the pages, in a real browser'
+	@.ci/need chromium
 	node .ci/browser.mjs
 
 conformance: $(NODE_TOOLS) ## check the sandbox against Stripe's own document, fixtures, mock, second SDK and command line
@@ -200,14 +211,16 @@ UNWATCHED = -gcflags=github.com/ncruces/go-sqlite3-wasm/...=-race=false
 # Our code is the same on both, so the detector sees it once.
 BOTH = $(QUICK) ./api ./cmd/pointsync ./pkg/simtest
 race: postgres
+	@.ci/need gcc
 	@$(MAKE) --no-print-directory test TESTFLAGS="-race -timeout 40m -skip '^TestAttack\$$\$$|/^sqlite|//^sqlite' $(UNWATCHED)"
 	$(HEADLINE) 'test: the tests on SQLite, without the race detector'
 	go run ./pkg/store/storetest/pgtest -- go test -timeout 40m -skip '^TestAttack$$|/^postgres|//^postgres|OnPostgres$$' $(BOTH)
 
-# Installs PostgreSQL if it is needed and possible. If it is not possible, the tests say what to do.
+# Installs PostgreSQL if it is needed and possible. If it is not possible, it says what to do.
 postgres:
 	@.ci/postgres
 
 $(NODE_TOOLS): tools/package-lock.json
+	@.ci/need node npm
 	npm ci --prefix tools --no-progress
 	@touch $@
