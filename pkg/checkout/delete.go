@@ -85,7 +85,7 @@ func (s *Service) DeleteAccount(
 		}
 		if tx.Now.Sub(l.CreatedAt) > freshLogin {
 			return billing.Errorf(
-				billing.ELoginTooOld, "This login is more than %d minutes old. Log in again.", int(freshLogin.Minutes()),
+				billing.ELoginTooOld, "This login is more than %.0f minutes old. Log in again.", freshLogin.Minutes(),
 			)
 		}
 		a.DeletingAt = &tx.Now
@@ -228,9 +228,9 @@ func (s *Service) endSales(ctx context.Context, a billing.Account) error {
 }
 
 // voidAll voids the open invoices of a customer whose subscriptions of ours have all ended, so that no one pays for one
-// any more. It leaves those whose bank debit is under way, because that can no longer be stopped. What Stripe refuses to
-// void does not keep the person's data here: an invoice that was paid just now is left to a sync, and the log has any
-// other.
+// any more. It leaves those whose bank debit is under way, because that can no longer be stopped. What Stripe refuses
+// to void does not keep the person's data here: an invoice that was paid just now is left to a sync, and the log has
+// any other.
 func (s *Service) voidAll(ctx context.Context, customer billing.CustomerID) error {
 	open, err := s.stripe.OpenInvoicesOf(ctx, customer)
 	if err != nil {
