@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"testing"
 	"time"
+
+	"github.com/pointsync/pointsync/pkg/billing"
 )
 
 // line returns one line of an invoice: of basic (9.00 for 500), of pro (19.00 for 1200), of yearly (96.00 for 12 times
@@ -206,5 +208,30 @@ func TestModelEnds(t *testing.T) {
 				t.Errorf("got %s, want %s", got.Format("01-02 15:04"), c.want)
 			}
 		})
+	}
+}
+
+// TestModelWindow compares the model with docs/states.md for a past_due subscription with a payment under way: it
+// counts if it is the owed period's, and not if it is that of a change in a period that is paid.
+func TestModelWindow(t *testing.T) {
+	t.Parallel()
+	month := line("il_1", "basic", 900, false, "04-01", "05-01")
+	april := invoiceOf("in_1", "subscription_cycle", 900, 900, 0, 0, month)
+	waits := object{"id": "in_2", "subscription": "sub", "status": "open", "payment_intent": "pi"}
+	for name, c := range map[string]struct{ begin, end, until string }{
+		"Change":  {"04-01", "05-01", "05-04"},
+		"Renewal": {"05-01", "06-01", "06-01"},
+	} {
+		sub := object{
+			"id": "sub", "status": "past_due", "current_period_start": float64(day2030(c.begin).Unix()),
+			"current_period_end": float64(day2030(c.end).Unix()),
+		}
+		s := atStripe{
+			invoices: []object{april, waits}, intents: []object{{"id": "pi", "status": "processing"}},
+		}
+		has := &billing.Window{From: day2030(c.begin), Until: day2030(c.until)}
+		if why := s.checkWindow(sub, has); why != "" {
+			t.Errorf("%s: %s", name, why)
+		}
 	}
 }
