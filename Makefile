@@ -214,7 +214,7 @@ race: postgres
 	@.ci/need gcc
 	@$(MAKE) --no-print-directory test TESTFLAGS="-race -timeout 40m -skip '^TestAttack\$$\$$|/^sqlite|//^sqlite' $(UNWATCHED)"
 	$(HEADLINE) 'test: the tests on SQLite, without the race detector'
-	go run ./pkg/store/storetest/pgtest -- go test -timeout 40m -skip '^TestAttack$$|/^postgres|//^postgres|OnPostgres$$' $(BOTH)
+	go run ./pkg/store/storetest/pgtest -- go test -timeout 40m -skip '^TestAttack$$|OnPostgres$$|/^postgres|//^postgres' $(BOTH)
 
 # Installs PostgreSQL if it is needed and possible. If it is not possible, it says what to do.
 postgres:

@@ -1,5 +1,5 @@
-// Builds, measures and tests docs/clients/typescript. The package is packed and installed as its users install it; then its
-// types are compiled into a program, and its tests run against a fresh `pointsync dev`, in Node and in Chromium.
+// Builds, measures and tests docs/clients/typescript. The package is packed and installed as its users install it; then
+// its types are compiled into a program, and its tests run against a fresh `pointsync dev`, in Node and in Chromium.
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { cpSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';

@@ -21,7 +21,7 @@ var devFiles = []string{
 var devMail = regexp.MustCompile(`^[0-9]{20}\.json$`)
 
 // resetDev deletes what `dev` made in its data folder, and prints each path. The caller holds the folder's lock. It
-// deletes plain files of known names only: whoever names the wrong folder loses nothing of their own.
+// deletes plain files of known names only, so a wrong folder loses nothing that is not dev's.
 func resetDev(dir string, out io.Writer) error {
 	names, err := madeByDev(dir)
 	if err != nil {

@@ -9,8 +9,8 @@ import (
 // a client can parse them with one fixed pattern, and compare them as text.
 const timeLayout = "2006-01-02T15:04:05.000Z"
 
-// Time is a time as JSON has it, in answers and in events. Only the parts that write JSON use it. A later digit is cut
-// off and not rounded: what expires is never shown to live longer.
+// Time is a time as JSON has it, in responses and in events. Only the parts that write JSON use it. A later digit is
+// cut off and not rounded: what expires is never shown to live longer.
 type Time time.Time
 
 // String returns the time as JSON has it.

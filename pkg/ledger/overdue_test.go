@@ -26,12 +26,13 @@ func (b *book) has(status billing.SubscriptionStatus) {
 	})
 }
 
+// endOverdue ends all lots that have run out, as a sync does that leaves their expiries as they are.
 func (b *book) endOverdue() {
 	b.t.Helper()
-	if err := ledger.EndOverdue(context.Background(), b.db, b.id, b.clock.Now()); err != nil {
-		b.t.Fatal(err)
-	}
-	b.tick()
+	b.tell(func(ctx context.Context, tx *store.Tx, a billing.Account) error {
+		_, err := ledger.Expire(ctx, tx, a, tx.Now, func(l billing.Lot) billing.Lot { return l })
+		return err
+	})
 }
 
 // overdue fills a book with 10 points of a subscription that have expired, 5 of a pack, and 3 spent of the

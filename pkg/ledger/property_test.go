@@ -237,14 +237,6 @@ func (s *story) subscribe(live bool) {
 	})
 }
 
-func (s *story) endOverdue() {
-	s.book.t.Helper()
-	if err := ledger.EndOverdue(context.Background(), s.db, s.id, s.clock.Now()); err != nil {
-		s.book.t.Fatal(err)
-	}
-	s.tick()
-}
-
 // wantModelLots compares the lots with the model's.
 func (s *story) wantModelLots() {
 	s.book.t.Helper()

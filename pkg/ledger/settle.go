@@ -35,19 +35,6 @@ func Show(ctx context.Context, db *store.DB, id billing.AccountID) (a billing.Ac
 	return a, lots, err
 }
 
-// EndOverdue ends all lots of an account that had expired at a time. Call it after a sync of that account whose picture
-// began at that time or later. Errors: ENotFound.
-func EndOverdue(ctx context.Context, db *store.DB, id billing.AccountID, asOf time.Time) error {
-	return db.InTx(ctx, func(tx *store.Tx) error {
-		a, err := tx.LockAccount(ctx, id)
-		if err != nil {
-			return err
-		}
-		_, _, err = settle(ctx, tx, a, ranOut(asOf))
-		return err
-	})
-}
-
 // settle allocates the spends since the last settlement, then releases expired holds and ends the lots that ends
 // chooses. It returns the lots as they are then, including those that ended, which have nothing remaining.
 func settle(

@@ -44,7 +44,7 @@ func (s *Syncer) endLots(ctx context.Context, r *jobs.Runner, a billing.Account)
 	return err
 }
 
-// expireArgs are the arguments of the job that expires an account's lots that ran out, after it asked Stripe about the
+// expireArgs are the arguments of the job that expires an account's lots that ran out, by asking Stripe about the
 // subscription.
 type expireArgs struct {
 	Account billing.AccountID `json:"account"`
@@ -53,16 +53,13 @@ type expireArgs struct {
 // Kind names the job.
 func (expireArgs) Kind() string { return "expire" }
 
-// expire syncs the account and then expires what was overdue before the picture began: Stripe may have given points a
-// later end after that. If Stripe does not respond, it expires nothing: points wait.
+// expire syncs the account, which expires what had run out when the picture began. It ends nothing by itself: Stripe
+// may have given points a later end after that. If Stripe does not respond, points wait.
 func (s *Syncer) expire(ctx context.Context, args expireArgs) error {
 	a, err := s.db.Account(ctx, args.Account)
-	asOf := s.db.Now()
-	if err != nil || a.NextExpiry == nil || a.NextExpiry.After(asOf) {
+	if err != nil || a.NextExpiry == nil || a.NextExpiry.After(s.db.Now()) {
 		return err
 	}
-	if _, err := s.Sync(ctx, a.ID, billing.CauseExpiry); err != nil {
-		return err
-	}
-	return ledger.EndOverdue(ctx, s.db, a.ID, asOf)
+	_, err = s.Sync(ctx, a.ID, billing.CauseExpiry)
+	return err
 }

@@ -25,7 +25,7 @@ export function exclusively(storage: TokenStorage, name: string, milliseconds: n
       const [owner, until] = await holder();
       if (owner && Date.now() < Number(until) && Date.now() < giveUp) continue;
       await storage.setItem(key, `${mine} ${Date.now() + milliseconds}`);
-      await pause(50); // whoever wrote at the same time has written now, and the last one has the lease
+      await pause(50); // others that wrote at the same time have written now, and the last one has the lease
       if ((await holder())[0] === mine) break;
     }
     try {
