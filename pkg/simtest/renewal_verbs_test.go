@@ -139,27 +139,27 @@ func (u *user) lookBeforeSync(r *rand.Rand) {
 
 // checkKept reports a violation if points of a subscription's last paid period expired too early. While Stripe still
 // tries to charge the next period, they last 72 hours. While a bank has not decided yet, they last until it decides
-// (docs/states.md).
+// (docs/states.md). It leaves out years, whatever the plan is now: their points come and expire month by month.
 func (u *user) checkKept(s object) {
 	s = u.again(s)
 	invoices, err := u.w.all(
 		"/v1/invoices", url.Values{"customer": {s.text("customer")}, "subscription": {s.text("id")}},
 	)
-	if err != nil || s.number("cancel_at") != 0 || s.text("schedule") != "" || planOf(s) == "yearly" {
+	if err != nil || s.number("cancel_at") != 0 || s.text("schedule") != "" {
 		return
 	}
 	var paid object
-	until := int64(0)
+	item, until := "", int64(0)
 	for _, invoice := range invoices {
 		for _, line := range invoice.list("lines.data") {
 			if end := line.number("period.end"); invoice.text("status") == "paid" && itemOf(line) != "" &&
 				!line.flag("proration") && end > until {
-				paid, until = invoice, end
+				paid, item, until = invoice, itemOf(line), end
 			}
 		}
 	}
 	retrying := s.text("status") == "past_due" && u.w.now().Unix() < until+int64((pastDueGrace-time.Minute).Seconds())
-	if paid == nil || !retrying && !(s.text("status") == "active" && u.processing(invoices)) {
+	if paid == nil || item == "yearly" || !retrying && !(s.text("status") == "active" && u.processing(invoices)) {
 		return
 	}
 	lots, err := u.w.db.LotsByGrant(u.w.ctx, billing.AccountID(u.account), "stripe:invoice:"+paid.text("id"))
