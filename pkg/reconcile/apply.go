@@ -194,17 +194,17 @@ func applyPoints(
 	return applyEnds(ctx, tx, a, asOf, d.Ends)
 }
 
-// applyEnds sets when lots expire. For a live subscription it expires only what had run out when the picture began: a
-// picture that began before a lot ran out does not know what Stripe did after that.
+// applyEnds sets when lots expire, and expires only what had run out when the picture began: a picture that began
+// before a lot ran out does not know what Stripe did after that. The lots of a subscription that ended since then
+// expire now.
 func applyEnds(
 	ctx context.Context, tx *store.Tx, a billing.Account, asOf time.Time, ends []End,
 ) (_ billing.Account, err error) {
 	for _, e := range ends {
-		at := asOf
-		if e.Ended != nil {
-			at = tx.Now
+		if e.Ended != nil && e.Ended.After(asOf) {
+			e.Ended = &asOf // a later time for the call below would end lots of other subscriptions, too
 		}
-		if a, err = ledger.Expire(ctx, tx, a, at, e.of); err != nil {
+		if a, err = ledger.Expire(ctx, tx, a, asOf, e.of); err != nil {
 			return a, err
 		}
 	}

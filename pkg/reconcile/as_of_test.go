@@ -36,6 +36,8 @@ func (w *world) syncAround(a billing.Account, happens func()) {
 //   - Moved: the operator had set an end, and moves it by ten days. 500 are there until then.
 //   - Over: nothing happens. The old picture expires nothing. The next sync, which begins after the end, expires all.
 //   - Cancelled: a subscription that has ended expires its points at once, even those with a later expiry: 0.
+//
+// An earlier subscription of the account has ended, which changes none of this.
 func TestSyncEndsAsOfItsPicture(t *testing.T) {
 	t.Parallel()
 	ending := func(w *world, _ billing.Account, id string) time.Time {
@@ -75,7 +77,11 @@ func TestSyncEndsAsOfItsPicture(t *testing.T) {
 			t.Parallel()
 			eachWorld(t, func(w *world) {
 				w.rollsOver(billing.RolloverAll)
-				a, id := w.subscriber()
+				a, former := w.subscriber()
+				w.Ask(http.MethodDelete, "/v1/subscriptions/"+former, nil)
+				w.sync(a)
+				id := w.pay(w.order(a, "basic_monthly"))["subscription"].(string)
+				w.sync(a)
 				end := c.before(w, a, id)
 				w.Advance(end.Sub(w.Now()) - time.Minute)
 				w.syncAround(a, func() {
