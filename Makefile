@@ -51,7 +51,7 @@ TESTFLAGS ?=
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help dev demo test test-sqlite quick cover bench generate screenshots check generated format vet lint tidy contract postman client browser conformance attack fuzz sbom vuln speed sim sim-long proofs counts mutants login-load tools build docker-steps postgres race
+.PHONY: help dev demo test test-sqlite quick cover bench generate screenshots check generated format vet lint tidy contract postman client client-pack guides browser conformance attack fuzz sbom vuln speed sim sim-long proofs counts mutants login-load tools build docker-steps postgres race
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' Makefile
@@ -97,7 +97,7 @@ screenshots: $(NODE_TOOLS) ## take the pictures of the sandbox's pages again, in
 # The suite comes last, so that its result is at the end of a log. It leaves the attacks out: they are a step of their
 # own, which prints how many there were.
 check: ATTACKFLAGS = -race $(UNWATCHED)
-check: generated format vet lint tidy tools contract build docker-steps demo postman client browser conformance attack speed sim race ## run all that must pass before a change lands
+check: generated format vet lint tidy tools contract build docker-steps demo postman client guides browser conformance attack speed sim race ## run all that must pass before a change lands
 
 generated: ## check that the generated code is what `make generate` writes
 	$(HEADLINE) 'generated: the generated code is current'
@@ -137,6 +137,14 @@ client: $(NODE_TOOLS) ## build the TypeScript client; check its types and size; 
 	$(HEADLINE) 'client: the TypeScript client, against a fresh dev'
 	@.ci/need chromium
 	node .ci/client.mjs
+
+client-pack: $(NODE_TOOLS) ## build the TypeScript client and pack it into bin, for `npm install`
+	node .ci/client.mjs --pack
+
+guides: $(NODE_TOOLS) ## do what docs/guides say, each in an empty folder and against a fresh `dev`
+	$(HEADLINE) 'guides: docs/guides, as they say'
+	@.ci/need chromium
+	node .ci/guides.mjs
 
 browser: $(NODE_TOOLS) ## walk through the shop and the sandbox's pages in a real browser, and check them against WCAG 2.1
 	$(HEADLINE) 'browser: the shop and the pages, in a real browser'

@@ -1,11 +1,69 @@
-// Runs the JavaScript of docs/tokens.md and docs/prices.md, unchanged, against a running server. It must take a fresh token
+// The code in the pages of docs. Guide hands out that of docs/guides, for the walks in .ci/guides. checkSnippets runs the
+// JavaScript of docs/tokens.md and docs/prices.md, unchanged, against a running server. It must take a fresh token
 // even if its own clock is a little ahead or behind. It must refuse a token that has expired, is not valid yet, is not for
 // it, or was changed. The same holds for a receipt.
-import { readFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { root } from './dev.mjs';
+
+const modules = join(root, 'tools/node_modules');
+
+// Guide is a page of docs/guides whose code a walk runs. A block is a file if the line before it ends with the file's name
+// and a colon: `src/main.ts`:. A block of sh is a list of commands. At its end a walk calls done, which fails if it has left
+// out any code of the page.
+export class Guide {
+  #blocks;
+  #commands;
+
+  constructor(name) {
+    this.page = `docs/guides/${name}.md`;
+    const text = readFileSync(join(root, this.page), 'utf8');
+    this.#blocks = [...text.matchAll(/(?:`([^`\n]+)`:\n\n)?^```(\w*)\n([^]*?\n)```$/gm)].map(([, file, language, code]) => ({ file, language, code }));
+    this.#commands = this.#blocks.filter(({ file, language }) => language === 'sh' && !file).flatMap(({ code }) => code.trimEnd().split('\n'));
+  }
+
+  // cutOut writes those files of the page whose names match into a folder, unchanged.
+  cutOut(folder, names = /./) {
+    const files = this.#blocks.filter(({ file }) => file && names.test(file));
+    if (files.length === 0) throw new Error(`${this.page} has no file ${names}`);
+    for (const { file, code } of files) {
+      mkdirSync(dirname(join(folder, file)), { recursive: true });
+      writeFileSync(join(folder, file), code);
+    }
+    this.#blocks = this.#blocks.filter((block) => !files.includes(block));
+  }
+
+  // command takes the first command that begins so off the list, and returns all of it.
+  command(beginning) {
+    const at = this.#commands.findIndex((line) => line.startsWith(beginning));
+    if (at < 0) throw new Error(`${this.page} has no command ${beginning}`);
+    return this.#commands.splice(at, 1)[0];
+  }
+
+  // npmInstall does what the page's `npm install` does, with the packages of tools/package.json, which need no network.
+  // The page has to name the same versions.
+  npmInstall(folder) {
+    for (const word of this.command('npm install').split(' ').slice(2).filter((part) => !part.startsWith('-') && !part.endsWith('.tgz'))) {
+      const [, name, version] = /^(@?[^@]+)@(.+)$/.exec(word) ?? [];
+      const { version: pinned, bin = {} } = JSON.parse(readFileSync(join(modules, name ?? word, 'package.json'), 'utf8'));
+      if (version !== pinned) throw new Error(`${this.page} installs ${word}; tools/package.json has ${pinned}`);
+      link(join(modules, name), join(folder, 'node_modules', name));
+      for (const command of Object.keys(typeof bin === 'string' ? { [name]: bin } : bin)) link(join(modules, '.bin', command), join(folder, 'node_modules/.bin', command));
+    }
+  }
+
+  done() {
+    const left = [...this.#blocks.filter(({ file, language }) => file || language !== 'sh').map(({ file, language, code }) => file ?? `${language}: ${code.split('\n')[0]}`), ...this.#commands];
+    if (left.length > 0) throw new Error(`${this.page} has code that no test runs:\n${left.join('\n')}`);
+  }
+}
+
+function link(from, to) {
+  mkdirSync(dirname(to), { recursive: true });
+  symlinkSync(from, to);
+}
 
 // snippet imports the JavaScript of a page, after a change.
 async function snippet(page, change = (code) => code) {

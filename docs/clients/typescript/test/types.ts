@@ -19,6 +19,9 @@ export async function spend(): Promise<number> {
   }
 }
 
+// A member of a request that has a default may be left out.
+export const order = () => client.POST('/checkout', { body: { item: 'pack_100' } });
+
 // Each problem is one member of the union: a switch over all of them is complete.
 export function isMine(problem: Problem): boolean {
   switch (problem.type) {
