@@ -111,6 +111,10 @@ func TestPastDueCountsFromWhatWasPaid(t *testing.T) {
 			april,
 		},
 		{"AnotherSubscriptionOwes", []billing.StripeInvoice{paid(march, april), another}, april},
+		{
+			"MonthInsteadOfAYear",
+			[]billing.StripeInvoice{paid(february, march), paid(january, may), owed("open", march, april)}, march,
+		},
 		{"PaidAhead", []billing.StripeInvoice{paid(april, may), owed("open", march, april)}, april},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -95,28 +95,36 @@ type unpaid struct {
 // before it is charged, and moves it again while an older one is still owed. A draft counts as waiting. A period older
 // than a paid one is owed, and expires no points.
 func firstUnpaid(s billing.StripeSubscription, invoices []billing.StripeInvoice) *unpaid {
-	var paid time.Time
-	for i, l := range periodLines(s.ID, invoices) {
-		if i.Status == billing.InvoicePaid && l.PeriodEnd.After(paid) {
-			paid = l.PeriodEnd
-		}
-	}
+	paid := lastPaid(s.ID, invoices)
 	var first *unpaid
 	for i, l := range periodLines(s.ID, invoices) {
 		u := unpaid{from: l.PeriodStart, underWay: i.UnderWay}
-		if paid.After(u.from) { // part of the period is paid, as after a change of plan
-			u.from = paid
+		if paid.End.After(u.from) { // part of the period is paid, as after a change of plan
+			u.from = paid.End
 		}
 		switch {
 		case i.Settled():
 		case l.PeriodStart.After(s.CurrentPeriodStart):
 			// the invoice of a change that is made only once it is paid: no period of it has begun
-		case !l.PeriodEnd.After(paid):
+		case l.PeriodStart.Before(paid.Start) || !l.PeriodEnd.After(paid.End):
 		case first == nil || u.from.Before(first.from) || u.from.Equal(first.from) && !u.underWay:
 			first = &u
 		}
 	}
 	return first
+}
+
+// lastPaid returns the last paid period of a subscription, or the zero period if none is paid. It is the one that began
+// last, and not the one that ends last: a change from a year to a month ends the year, and the year's money is given
+// back as a credit.
+func lastPaid(id billing.SubscriptionID, invoices []billing.StripeInvoice) (last billing.Period) {
+	for i, l := range periodLines(id, invoices) {
+		begins := l.PeriodStart.Compare(last.Start)
+		if i.Status == billing.InvoicePaid && (begins > 0 || begins == 0 && l.PeriodEnd.After(last.End)) {
+			last = billing.Period{Start: l.PeriodStart, End: l.PeriodEnd}
+		}
+	}
+	return last
 }
 
 // periodLines yields the lines of a subscription's invoices that pay for a period of ours, with their invoices.

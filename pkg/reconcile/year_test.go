@@ -105,3 +105,38 @@ func TestYearCancelledAtItsEnd(t *testing.T) {
 		}
 	})
 }
+
+// Proves that a change to another interval ends what was paid for, although the old period would have ended later. Two
+// months before the end of a paid year comes a change to a month, which the credit for the rest of the year pays. The
+// next month's charge fails. Window and points last until 72 hours after the paid month, and not until the year's end.
+func TestYearGivenBack(t *testing.T) {
+	t.Parallel()
+	eachWorld(t, func(w *world) {
+		c := w.sells(proYearly)
+		a := w.buyer()
+		id := w.pay(w.orderOf(c, a, proYearly.ID))["subscription"].(string)
+		w.sync(a)
+		yearEnd := w.account(a.ID).Subscription.CurrentPeriodEnd
+		w.Advance(yearEnd.Sub(w.Now()) - 60*24*time.Hour)
+		w.changePlan(id, "pro_monthly")
+		w.sync(a)
+		w.wantPoints(a.ID, proYearly.Points, 0)
+		paidUntil := w.account(a.ID).Subscription.CurrentPeriodEnd
+		end := paidUntil.Add(policy.PastDueGrace)
+		if !end.Before(yearEnd) {
+			w.t.Fatalf("the month ends at %v, want before the year at %v", paidUntil, yearEnd)
+		}
+		w.useCard(id, "pm_card_chargeCustomerFail")
+		w.renew(a)
+		w.wantStatus(a, billing.SubPastDue, true)
+		got := w.account(a.ID)
+		if window := got.Subscription.Window; !window.Until.Equal(end) || !got.NextExpiry.Equal(end) {
+			w.t.Errorf("the window ends at %v, the points at %v, want both at %v", window.Until, got.NextExpiry, end)
+		}
+		w.wantDrift(a)
+		w.Advance(end.Sub(w.Now()) + time.Minute)
+		w.sync(a)
+		w.wantStatus(a, billing.SubPastDue, false)
+		w.wantPoints(a.ID, 0, 0)
+	})
+}

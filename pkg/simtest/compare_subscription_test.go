@@ -124,12 +124,15 @@ func coming(c *billing.ScheduledChange) string {
 	return fmt.Sprintf("%d × %s at %d", c.Quantity, c.Plan, c.At.Unix())
 }
 
-// paidUntil returns when the last paid period of a subscription ends. A year counts as one period. If no period was
-// paid, as after a first debit that the bank refused, it returns when the subscription began.
-func (s atStripe) paidUntil(sub object) (until time.Time) {
+// paidUntil returns when the last paid period of a subscription ends: a later one that begins inside an earlier one, as
+// after a change to another interval, replaces it. A year counts as one period. If no period was paid, as after a first
+// debit that the bank refused, it returns when the subscription began.
+func (s atStripe) paidUntil(sub object) time.Time {
+	var from, until time.Time
 	for _, b := range s.paidInvoices() {
-		if b.invoice.text("subscription") == sub.text("id") && b.period && b.to.After(until) {
-			until = b.to
+		newer := b.from.After(from) || b.from.Equal(from) && b.to.After(until)
+		if b.invoice.text("subscription") == sub.text("id") && b.period && newer {
+			from, until = b.from, b.to
 		}
 	}
 	if until.IsZero() {
@@ -157,9 +160,7 @@ func (s atStripe) checkWindow(sub object, has *billing.Window) string {
 		}
 		return ""
 	}
-	if ends := s.endsAt(sub); ends != nil && ends.Before(until) {
-		until = *ends
-	}
+	until = s.notAfterTheEnd(sub, until)
 	if has == nil || !has.From.Equal(from) || !has.Until.Equal(until) {
 		return fmt.Sprintf("the window is %v and should be from %s to %s", has, from, until)
 	}

@@ -72,8 +72,8 @@ func (s atStripe) lotEnds(sub object, newest paidPeriod, from time.Time) (until 
 	begin, end := at(sub.number("current_period_start")), at(sub.number("current_period_end"))
 	grace, paid := renewalGrace, s.paysFor(newest, begin)
 	switch {
-	case paid && newest.inner:
-		until = newest.to
+	case newest.inner: // a month of a year keeps its end, whatever the subscription changed to
+		return s.notAfterTheEnd(sub, newest.to.Add(grace)), true
 	case paid || !from.Before(begin):
 		until = end // also if it was moved after the payment
 	case !from.Before(newest.to):
@@ -81,7 +81,11 @@ func (s atStripe) lotEnds(sub object, newest paidPeriod, from time.Time) (until 
 	case s.paymentUnderWay(sub):
 		until = end
 	default:
-		if until = newest.to; sub.text("status") == "past_due" {
+		until = newest.to
+		if paid := s.paidUntil(sub); paid.After(newest.from) && paid.Before(until) {
+			until = paid // a credit paid for a shorter period, which replaced it
+		}
+		if sub.text("status") == "past_due" {
 			grace = pastDueGrace
 		}
 		if trial := at(sub.number("trial_end")); trial.After(until) && !trial.After(begin) {
@@ -91,11 +95,15 @@ func (s atStripe) lotEnds(sub object, newest paidPeriod, from time.Time) (until 
 	if paid && sub.text("status") == "past_due" { // the period is paid, and a change is not
 		grace = pastDueGrace
 	}
-	until = until.Add(grace)
+	return s.notAfterTheEnd(sub, until.Add(grace)), true
+}
+
+// notAfterTheEnd returns until, or when the subscription is going to end if that is earlier.
+func (s atStripe) notAfterTheEnd(sub object, until time.Time) time.Time {
 	if ends := s.endsAt(sub); ends != nil && ends.Before(until) {
-		until = *ends
+		return *ends
 	}
-	return until, true
+	return until
 }
 
 // paysFor reports whether a paid period is the current one, which began at begin, or a month of it.

@@ -211,23 +211,27 @@ func TestModelEnds(t *testing.T) {
 	}
 }
 
-// TestModelWindow compares the model with docs/states.md for a past_due subscription with a payment under way: it
-// counts if it is the owed period's, and not if it is that of a change in a period that is paid.
+// TestModelWindow compares the model with docs/states.md for a past_due subscription. A payment under way counts if it
+// is the owed period's, and not if it is that of a change in a period that is paid. A year that was paid before does not
+// count, because the month of April replaced it.
 func TestModelWindow(t *testing.T) {
 	t.Parallel()
 	month := line("il_1", "basic", 900, false, "04-01", "05-01")
 	april := invoiceOf("in_1", "subscription_cycle", 900, 900, 0, 0, month)
 	waits := object{"id": "in_2", "subscription": "sub", "status": "open", "payment_intent": "pi"}
-	for name, c := range map[string]struct{ begin, end, until string }{
-		"Change":  {"04-01", "05-01", "05-04"},
-		"Renewal": {"05-01", "06-01", "06-01"},
+	yearly := line("il_3", "yearly", 9600, false, "02-01", "12-31")
+	year := invoiceOf("in_3", "subscription_create", 9600, 9600, 0, 0, yearly)
+	for name, c := range map[string]struct{ begin, end, until, intent string }{
+		"Change":              {"04-01", "05-01", "05-04", "processing"},
+		"Renewal":             {"05-01", "06-01", "06-01", "processing"},
+		"MonthInsteadOfAYear": {"05-01", "06-01", "05-04", "requires_payment_method"},
 	} {
 		sub := object{
 			"id": "sub", "status": "past_due", "current_period_start": float64(day2030(c.begin).Unix()),
 			"current_period_end": float64(day2030(c.end).Unix()),
 		}
 		s := atStripe{
-			invoices: []object{april, waits}, intents: []object{{"id": "pi", "status": "processing"}},
+			invoices: []object{april, year, waits}, intents: []object{{"id": "pi", "status": c.intent}},
 		}
 		has := &billing.Window{From: day2030(c.begin), Until: day2030(c.until)}
 		if why := s.checkWindow(sub, has); why != "" {
