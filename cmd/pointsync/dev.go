@@ -36,6 +36,8 @@ type devCmd struct {
 	Quiet bool `help:"Print no line about each request. Without it, pages and their files, health checks and preflights are left out, and so are queries, ids in paths, tokens and emails."`
 	Reset bool `help:"First delete what an earlier dev left in the data folder: accounts, points, the local Stripe, mails and keys. Files of others stay."`
 
+	Seed string `help:"Make the accounts of a YAML file, with points, plans, debt (docs/dev-seed.yaml is an example). Those that a start made before stay as they are." placeholder:"FILE" type:"path"`
+
 	AllowOrigin []string `help:"Another origin, such as https://app.example.com, whose pages may call the API. Repeatable. Pages of this machine may anyway." placeholder:"ORIGIN"`
 }
 
@@ -72,11 +74,22 @@ var localApps = []string{
 	"http://localhost" + billing.AnyPort, "http://127.0.0.1" + billing.AnyPort, "http://[::1]" + billing.AnyPort,
 }
 
+// devProduct is the name of the product in mails.
+const devProduct = "pointsync demo shop"
+
 // devKey opens the sandbox and nothing else.
 const devKey = "sk_test_pointsync_dev"
 
 // startDev starts both servers and sets the sandbox up for the API. They run until ctx ends or stop is called.
 func startDev(ctx context.Context, d devCmd, log *slog.Logger) (*devServer, error) {
+	items, catalogFile, err := devCatalog(d.Catalog)
+	if err != nil {
+		return nil, err
+	}
+	accounts, err := readSeed(d.Seed, items) // before anything is made or deleted
+	if err != nil {
+		return nil, err
+	}
 	if err := os.MkdirAll(d.DataDir, 0o700); err != nil {
 		return nil, fmt.Errorf("--data-dir: %w", err)
 	}
@@ -89,23 +102,26 @@ func startDev(ctx context.Context, d devCmd, log *slog.Logger) (*devServer, erro
 			return nil, errors.Join(fmt.Errorf("--reset: %w", err), unlock())
 		}
 	}
-	s, err := startDevIn(ctx, d, unlock, log)
+	s, err := startDevIn(ctx, d, items, catalogFile, log)
 	if err != nil {
 		return nil, errors.Join(err, unlock())
+	}
+	s.unlock = unlock
+	if err := s.seed(ctx, d, items, accounts); err != nil {
+		s.stop()
+		return nil, errors.Join(fmt.Errorf("--seed: %w", err), s.wait())
 	}
 	return s, nil
 }
 
-// startDevIn is startDev in a folder that this process has locked; unlock releases it when both servers have ended.
-func startDevIn(ctx context.Context, d devCmd, unlock func() error, log *slog.Logger) (*devServer, error) {
+// startDevIn is startDev in a folder that this process has locked, before the seed.
+func startDevIn(
+	ctx context.Context, d devCmd, items *catalog.Catalog, catalogFile string, log *slog.Logger,
+) (*devServer, error) {
 	for _, o := range d.AllowOrigin {
 		if err := config.CheckOrigin(o); err != nil {
 			return nil, fmt.Errorf("--allow-origin holds %w", err)
 		}
-	}
-	items, catalogFile, err := devCatalog(d.Catalog)
-	if err != nil {
-		return nil, err
 	}
 	stripeListener, err := net.Listen("tcp", d.SandboxAddr)
 	if err != nil {
@@ -118,7 +134,6 @@ func startDevIn(ctx context.Context, d devCmd, unlock func() error, log *slog.Lo
 	}
 	ctx, stop := context.WithCancel(ctx)
 	s := &devServer{
-		unlock:     unlock,
 		url:        "http://" + apiListener.Addr().String(),
 		sandboxURL: "http://" + stripeListener.Addr().String(),
 		stop:       stop,
@@ -223,7 +238,7 @@ func devConfig(dir, url, sandboxURL string) config.Config {
 		StripeKey:   devKey, StripeAPIBase: sandboxURL, ClockURL: sandboxURL + "/_sandbox/clock",
 		Issuer: "pointsync", Audience: "pointsync",
 		KeyRate:     200,
-		ProductName: "pointsync demo shop", LinkURL: url + "/",
+		ProductName: devProduct, LinkURL: url + "/",
 		PastDueGrace: 72 * time.Hour, RenewalGrace: 2 * time.Hour, Backfill: 5 * time.Minute, LocalWebhooks: true,
 		// Set no cool-off between automatic top-ups, so that no one who tries them has to wait for the second one.
 	}

@@ -13,7 +13,7 @@ import (
 // devFiles are the files that `dev` makes in its data folder, apart from the locks.
 var devFiles = []string{
 	"pointsync.db", "pointsync.db-wal", "pointsync.db-shm", "pointsync.db-journal", "signing-keys",
-	"webhook-secrets.json", devNotesFile,
+	"webhook-secrets.json", devNotesFile, seededFile, seededFile + ".new",
 	filepath.Join("sandbox", "sandbox.json"), filepath.Join("sandbox", "sandbox.json.new"),
 }
 

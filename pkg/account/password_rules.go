@@ -28,12 +28,17 @@ var common = sync.OnceValue(func() map[string]bool {
 // email, the part before its @, or the product's name, also with digits and signs around it. Upper case makes no
 // difference. The contract checks the length. Errors: EInvalid.
 func (s *Service) checkPassword(password, email string) error {
+	return CheckPassword(password, email, s.product)
+}
+
+// CheckPassword is the rule of new passwords for a product of a name. Errors: EInvalid.
+func CheckPassword(password, email, product string) error {
 	folded := fold(password)
 	if common()[folded] {
 		return billing.Invalid("/password", "is one of the most common passwords; choose one that no one else would")
 	}
 	local, _, _ := cutLast(email, "@")
-	for _, known := range []string{email, local, s.product} {
+	for _, known := range []string{email, local, product} {
 		if known = fold(known); known != "" && (folded == known || core(folded) == core(known)) {
 			return billing.Invalid("/password", "is the email or the product's name with little added")
 		}
