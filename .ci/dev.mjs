@@ -23,12 +23,13 @@ export async function withBinary(use) {
   }
 }
 
-// withDev calls use with the server's addresses and returns its result, the number of failures. more are flags of
-// `pointsync dev`.
+// withDev calls use with the server's addresses and its data folder, and returns its result, the number of failures. more
+// are flags of `pointsync dev`.
 export async function withDev(binary, folder, use, more = []) {
   const [api, sandbox] = await freePorts(2);
-  return running(binary, ['dev', '--addr', api, '--sandbox-addr', sandbox, '--data-dir', mkdtempSync(join(folder, 'data-')), ...more], folder,
-    `http://${api}/readyz`, () => use({ base_url: `http://${api}`, sandbox_url: `http://${sandbox}` }));
+  const data = mkdtempSync(join(folder, 'data-'));
+  return running(binary, ['dev', '--addr', api, '--sandbox-addr', sandbox, '--data-dir', data, ...more], folder,
+    `http://${api}/readyz`, () => use({ base_url: `http://${api}`, sandbox_url: `http://${sandbox}` }, data));
 }
 
 // withSandbox does the same with only a sandbox.
@@ -66,7 +67,7 @@ async function answers(url, server) {
 }
 
 // freePorts opens all of them at once, so that they differ.
-async function freePorts(count) {
+export async function freePorts(count) {
   const servers = Array.from({ length: count }, () => createServer().listen(0, '127.0.0.1'));
   await Promise.all(servers.map((server) => once(server, 'listening')));
   const addresses = servers.map((server) => `127.0.0.1:${server.address().port}`);

@@ -17,9 +17,9 @@ process.exitCode = await withBinary(async (binary, folder) => {
     const { walk } = await import(`./guides/${name}.mjs`);
     const home = join(folder, name);
     mkdirSync(home);
-    const failed = await withDev(binary, folder, async (urls) => {
+    const failed = await withDev(binary, folder, async (urls, data) => {
       const guide = new Guide(name);
-      await walk({ guide, home, binary, api: urls.base_url, stripe: urls.sandbox_url, data: urls.data });
+      await walk({ guide, home, binary, api: urls.base_url, stripe: urls.sandbox_url, data });
       guide.done();
       return 0;
     });

@@ -54,6 +54,19 @@ export class Guide {
     }
   }
 
+  // goModule does what the page's `go mod init` and `go get` do, with the modules of go.mod, which are on this machine. The
+  // page has to name the same versions.
+  goModule(folder) {
+    const module = this.command('go mod init').split(' ').at(-1);
+    const pins = readFileSync(join(root, 'go.mod'), 'utf8');
+    for (const word of this.command('go get').split(' ').slice(2)) {
+      if (!pins.includes(`\t${word.replace('@', ' ')}\n`)) throw new Error(`${this.page} gets ${word}; go.mod has another`);
+    }
+    mkdirSync(folder, { recursive: true });
+    writeFileSync(join(folder, 'go.mod'), pins.replace(/^module .*$/m, `module ${module}`));
+    writeFileSync(join(folder, 'go.sum'), readFileSync(join(root, 'go.sum')));
+  }
+
   done() {
     const left = [...this.#blocks.filter(({ file, language }) => file || language !== 'sh').map(({ file, language, code }) => file ?? `${language}: ${code.split('\n')[0]}`), ...this.#commands];
     if (left.length > 0) throw new Error(`${this.page} has code that no test runs:\n${left.join('\n')}`);
@@ -65,11 +78,16 @@ function link(from, to) {
   symlinkSync(from, to);
 }
 
+// codeOf returns the first block in a language of a page.
+export function codeOf(page, language) {
+  const code = new RegExp(`\\n\`\`\`${language}\\n([^]*?)\\n\`\`\`\\n`).exec(readFileSync(join(root, page), 'utf8'))?.[1];
+  if (!code) throw new Error(`${page} has no ${language}`);
+  return `${code}\n`;
+}
+
 // snippet imports the JavaScript of a page, after a change.
 async function snippet(page, change = (code) => code) {
-  const code = /\n```js\n([^]*?)\n```\n/.exec(readFileSync(join(root, page), 'utf8'))?.[1];
-  if (!code) throw new Error(`${page} has no JavaScript`);
-  return import(`data:text/javascript,${encodeURIComponent(change(code))}`);
+  return import(`data:text/javascript,${encodeURIComponent(change(codeOf(page, 'js')))}`);
 }
 
 const { claimsOf } = await snippet('docs/tokens.md');

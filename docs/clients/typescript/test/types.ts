@@ -19,6 +19,8 @@ export async function spend(): Promise<number> {
   }
 }
 
+export const backend = createClient({ baseUrl: 'https://api.example.com', key: 'psk_…' });
+
 // A member of a request that has a default may be left out.
 export const order = () => client.POST('/checkout', { body: { item: 'pack_100' } });
 

@@ -35,7 +35,7 @@ async function grantTo(account, amount) {
   if (error) throw new Error(JSON.stringify(error));
 }
 
-async function adminClient() {
+export async function adminClient() {
   const client = createClient({ baseUrl: api });
   const { error } = await client.POST('/auth/login', { body: { email: 'admin@example.com', password } });
   if (error) throw new Error(JSON.stringify(error));
