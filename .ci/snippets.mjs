@@ -59,7 +59,8 @@ export class Guide {
   goModule(folder) {
     const module = this.command('go mod init').split(' ').at(-1);
     const pins = readFileSync(join(root, 'go.mod'), 'utf8');
-    for (const word of this.command('go get').split(' ').slice(2)) {
+    const get = this.#commands.some((line) => line.startsWith('go get')) ? this.command('go get') : '';
+    for (const word of get.split(' ').slice(2)) {
       if (!pins.includes(`\t${word.replace('@', ' ')}\n`)) throw new Error(`${this.page} gets ${word}; go.mod has another`);
     }
     mkdirSync(folder, { recursive: true });
