@@ -54,16 +54,14 @@ type userUnparkCmd struct {
 // Run lets an account's grants through.
 func (u userUnparkCmd) Run(ctx context.Context) error {
 	said := "is parked no longer: a running server grants what waited within a minute"
-	return u.onAccount(ctx, u.Account, said, func(db *store.DB, id billing.AccountID) error {
-		_, err := account.Unpark(ctx, db, id, account.Decision{Reason: u.Reason})
-		return err
-	})
+	return u.decide(ctx, account.Unpark, u.Account, u.Reason, said)
 }
 
-// onAccount does something to an account that an operator named, and prints what is so now.
-func (t target) onAccount(
-	ctx context.Context, name, said string, do func(*store.DB, billing.AccountID) error,
-) error {
+// decision does what an operator decided about an account.
+type decision func(context.Context, *store.DB, billing.AccountID, account.Decision) (replayed bool, err error)
+
+// decide does what an operator decided about the account that they named, and prints what is so now.
+func (t target) decide(ctx context.Context, do decision, name, reason, said string) error {
 	db, closeAll, err := t.open(ctx)
 	if err != nil {
 		return err
@@ -71,7 +69,7 @@ func (t target) onAccount(
 	defer closeAll()
 	a, err := account.Named(ctx, db, name)
 	if err == nil {
-		err = do(db, a.ID)
+		_, err = do(ctx, db, a.ID, account.Decision{Reason: reason})
 	}
 	if err != nil {
 		return fmt.Errorf("account %s: %w", name, err)

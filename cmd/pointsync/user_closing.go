@@ -4,9 +4,7 @@ import (
 	"context"
 
 	"github.com/pointsync/pointsync/pkg/account"
-	"github.com/pointsync/pointsync/pkg/billing"
 	"github.com/pointsync/pointsync/pkg/checkout"
-	"github.com/pointsync/pointsync/pkg/store"
 )
 
 type userDisableCmd struct {
@@ -19,10 +17,7 @@ type userDisableCmd struct {
 // Run disables an account.
 func (u userDisableCmd) Run(ctx context.Context) error {
 	said := "is disabled: its logins have ended, and it takes no spend or purchase"
-	return u.onAccount(ctx, u.Account, said, func(db *store.DB, id billing.AccountID) error {
-		_, err := account.Disable(ctx, db, id, account.Decision{Reason: u.Reason})
-		return err
-	})
+	return u.decide(ctx, account.Disable, u.Account, u.Reason, said)
 }
 
 type userEnableCmd struct {
@@ -35,10 +30,7 @@ type userEnableCmd struct {
 // Run enables an account.
 func (u userEnableCmd) Run(ctx context.Context) error {
 	said := "is enabled: its customer logs in again"
-	return u.onAccount(ctx, u.Account, said, func(db *store.DB, id billing.AccountID) error {
-		_, err := account.Enable(ctx, db, id, account.Decision{Reason: u.Reason})
-		return err
-	})
+	return u.decide(ctx, account.Enable, u.Account, u.Reason, said)
 }
 
 type userDeleteCmd struct {
@@ -51,8 +43,5 @@ type userDeleteCmd struct {
 // Run closes an account for good. A running server cancels the subscription and erases the person's data.
 func (u userDeleteCmd) Run(ctx context.Context) error {
 	said := "is closed: a running server cancels its subscription and erases the person within a minute"
-	return u.onAccount(ctx, u.Account, said, func(db *store.DB, id billing.AccountID) error {
-		_, err := checkout.BeginDeletion(ctx, db, id, account.Decision{Reason: u.Reason})
-		return err
-	})
+	return u.decide(ctx, checkout.BeginDeletion, u.Account, u.Reason, said)
 }

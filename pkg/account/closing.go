@@ -19,17 +19,31 @@ type Decision struct {
 // in is still granted, and automatic top-ups rest. Errors: ENotFound, EConflict (it is disabled, or being deleted),
 // EKeyReused, EInvalid.
 func Disable(ctx context.Context, db *store.DB, id billing.AccountID, d Decision) (replayed bool, err error) {
-	return setDisabled(ctx, db, id, d, billing.ActionDisable)
+	return Decide(ctx, db, id, billing.ActionDisable, d, func(tx *store.Tx, a billing.Account) (bool, error) {
+		return true, disable(ctx, tx, a, d.Reason)
+	})
 }
 
 // Enable opens a disabled account. Its customer logs in again. Errors: ENotFound, EConflict (it is not disabled),
 // EKeyReused, EInvalid.
 func Enable(ctx context.Context, db *store.DB, id billing.AccountID, d Decision) (replayed bool, err error) {
-	return setDisabled(ctx, db, id, d, billing.ActionEnable)
+	return Decide(ctx, db, id, billing.ActionEnable, d, func(tx *store.Tx, a billing.Account) (bool, error) {
+		switch {
+		case a.DeletingAt != nil:
+			return false, errDeleting
+		case a.DisabledAt == nil:
+			return false, billing.Errorf(billing.EConflict, "The account is not disabled.")
+		}
+		return true, tx.SetDisabled(ctx, a.ID, nil, "")
+	})
 }
 
-func setDisabled(
-	ctx context.Context, db *store.DB, id billing.AccountID, d Decision, what billing.ActionKind,
+// Decide does what a person decided about an account, once for each key, and records the decision. do changes the
+// account under its lock, and returns false if nothing was left to change: then nothing is recorded. Errors: EInvalid
+// (no reason), ENotFound, EKeyReused, and those of do.
+func Decide(
+	ctx context.Context, db *store.DB, id billing.AccountID, what billing.ActionKind, d Decision,
+	do func(*store.Tx, billing.Account) (changed bool, err error),
 ) (replayed bool, err error) {
 	if err := billing.NeedReason(d.Reason); err != nil {
 		return false, err
@@ -42,8 +56,8 @@ func setDisabled(
 		request := adminRequest(id, d.Key, billing.RequestHash(what, d.Reason))
 		_, replayed, err = tx.Once(ctx, request, func() (string, error) {
 			action := billing.NewActionID(tx.Now)
-			if err := changeDisabled(ctx, tx, a, d.Reason, what); err != nil {
-				return "", err
+			if changed, err := do(tx, a); err != nil || !changed {
+				return string(action), err
 			}
 			return string(action), tx.InsertAdminAction(ctx, billing.AdminAction{
 				ID: action, AccountID: id, AdminID: d.By, Action: what, Reason: d.Reason, CreatedAt: tx.Now,
@@ -54,16 +68,12 @@ func setDisabled(
 	return replayed, err
 }
 
-func changeDisabled(
-	ctx context.Context, tx *store.Tx, a billing.Account, reason string, what billing.ActionKind,
-) error {
+var errDeleting = billing.Errorf(billing.EConflict, "The account is deleted, or being deleted.")
+
+func disable(ctx context.Context, tx *store.Tx, a billing.Account, reason string) error {
 	switch {
 	case a.DeletingAt != nil:
-		return billing.Errorf(billing.EConflict, "The account is deleted, or being deleted.")
-	case what == billing.ActionEnable && a.DisabledAt == nil:
-		return billing.Errorf(billing.EConflict, "The account is not disabled.")
-	case what == billing.ActionEnable:
-		return tx.SetDisabled(ctx, a.ID, nil, "")
+		return errDeleting
 	case a.DisabledAt != nil:
 		return billing.Errorf(billing.EConflict, "The account is disabled already.")
 	}

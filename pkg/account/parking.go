@@ -28,41 +28,12 @@ func (s *Service) Unpark(
 
 // Unpark is the part of Service.Unpark that needs no Stripe. The next sync grants what waited.
 func Unpark(ctx context.Context, db *store.DB, id billing.AccountID, d Decision) (replayed bool, err error) {
-	if err := billing.NeedReason(d.Reason); err != nil {
-		return false, err
-	}
-	err = db.InTx(ctx, func(tx *store.Tx) error {
-		a, err := tx.LockAccount(ctx, id)
-		if err != nil {
-			return err
+	return Decide(ctx, db, id, billing.ActionUnpark, d, func(tx *store.Tx, a billing.Account) (bool, error) {
+		if a.Parking.At == nil {
+			return false, billing.Errorf(billing.EConflict, "The account is not parked: nothing waits.")
 		}
-		request := adminRequest(id, d.Key, billing.RequestHash(billing.ActionUnpark, d.Reason))
-		_, replayed, err = tx.Once(ctx, request, func() (string, error) {
-			action, err := unpark(ctx, tx, a, d)
-			return string(action), err
-		})
-		return err
-	})
-	return replayed, err
-}
-
-// unpark approves what waits and makes it due now, and records who decided it.
-func unpark(ctx context.Context, tx *store.Tx, a billing.Account, d Decision) (billing.ActionID, error) {
-	if a.Parking.At == nil {
-		return "", billing.Errorf(billing.EConflict, "The account is not parked: nothing waits.")
-	}
-	a.Parking = billing.Parking{Approved: true, EndedAt: &tx.Now}
-	a.Sync.NextGrantAt = &tx.Now
-	if err := tx.SaveParking(ctx, a); err != nil {
-		return "", err
-	}
-	action := billing.NewActionID(tx.Now)
-	return action, tx.InsertAdminAction(ctx, billing.AdminAction{
-		ID:        action,
-		AccountID: a.ID,
-		AdminID:   d.By,
-		Action:    billing.ActionUnpark,
-		Reason:    d.Reason,
-		CreatedAt: tx.Now,
+		a.Parking = billing.Parking{Approved: true, EndedAt: &tx.Now}
+		a.Sync.NextGrantAt = &tx.Now
+		return true, tx.SaveParking(ctx, a)
 	})
 }

@@ -35,39 +35,12 @@ const (
 func BeginDeletion(
 	ctx context.Context, db *store.DB, id billing.AccountID, d account.Decision,
 ) (replayed bool, err error) {
-	if err := billing.NeedReason(d.Reason); err != nil {
-		return false, err
-	}
-	err = db.InTx(ctx, func(tx *store.Tx) error {
-		a, err := tx.LockAccount(ctx, id)
-		if billing.CodeOf(err) == billing.ENotFound {
-			return billing.Errorf(billing.ENotFound, "No such account.")
+	return account.Decide(ctx, db, id, billing.ActionDelete, d, func(tx *store.Tx, a billing.Account) (bool, error) {
+		if a.DeletingAt != nil {
+			return false, nil
 		}
-		if err != nil {
-			return err
-		}
-		request := billing.Request{
-			Account: id, Operation: billing.OperationAdmin, Key: d.Key,
-			Hash: billing.RequestHash(billing.ActionDelete, d.Reason),
-		}
-		_, replayed, err = tx.Once(ctx, request, func() (string, error) { return string(id), begin(ctx, tx, a, d) })
-		return err
+		return true, closeForGood(ctx, tx, id)
 	})
-	return replayed, err
-}
-
-// begin records an operator's decision to delete an account, unless it is being deleted already.
-func begin(ctx context.Context, tx *store.Tx, a billing.Account, d account.Decision) error {
-	if a.DeletingAt != nil {
-		return nil
-	}
-	if err := tx.InsertAdminAction(ctx, billing.AdminAction{
-		ID: billing.NewActionID(tx.Now), AccountID: a.ID, AdminID: d.By, Action: billing.ActionDelete,
-		Reason: d.Reason, CreatedAt: tx.Now,
-	}); err != nil {
-		return err
-	}
-	return closeForGood(ctx, tx, a.ID)
 }
 
 // DeleteAccount closes a customer's own account for good and ends its logins, and returns it. A running server does the
