@@ -14,7 +14,7 @@ const module = "github.com/pointsync/pointsync/"
 
 // rooms are the packages of the design, lowest first. A room may import only rooms that come before it.
 var rooms = []string{
-	"pkg/billing", "pkg/config", "pkg/mail", "pkg/catalog", "pkg/oidc", "pkg/store", "pkg/jobs", "pkg/stripegw",
+	"pkg/billing", "pkg/mail", "pkg/config", "pkg/catalog", "pkg/oidc", "pkg/store", "pkg/jobs", "pkg/stripegw",
 	"pkg/token", "pkg/outbox", "pkg/ledger", "pkg/reconcile",
 	"pkg/audit", "pkg/inbox", "pkg/account", "pkg/checkout", "api", "cmd/pointsync",
 }

@@ -2,6 +2,7 @@ package checkout
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"time"
 
@@ -133,7 +134,10 @@ func (s *Service) finishAll(
 			break
 		}
 		calls.Go(func() error {
-			if err := s.finishDeletion(ctx, id); err != nil {
+			switch err := s.finishDeletion(ctx, id); {
+			case errors.Is(err, errPageOpens):
+				s.log.InfoContext(ctx, "a deletion waits until a payment page is open or given up", "account", id)
+			case err != nil:
 				s.log.WarnContext(ctx, "a deletion could not be finished", "account", id, "error", err)
 			}
 			return nil
@@ -166,6 +170,9 @@ func (s *Service) finishDeletion(ctx context.Context, id billing.AccountID) erro
 	})
 }
 
+// errPageOpens is why a deletion waits: a page that is being opened at Stripe could still be paid.
+var errPageOpens = errors.New("checkout: a page of this account is being opened")
+
 // endSales closes the open pages of a closed account, and cancels its subscriptions at once.
 func (s *Service) endSales(ctx context.Context, a billing.Account) error {
 	open, err := s.db.OpenOrders(ctx, a.ID)
@@ -174,7 +181,7 @@ func (s *Service) endSales(ctx context.Context, a billing.Account) error {
 	}
 	for _, o := range open {
 		if !o.Automatic && o.URL == "" && s.db.Now().Sub(o.CreatedAt) < pageGrace {
-			return billing.Errorf(billing.EConflict, "A page of this account is being opened.")
+			return errPageOpens
 		}
 	}
 	if err := s.leave(ctx, a); err != nil { // closes the pages, and syncs

@@ -70,8 +70,7 @@ func TestHangingDeletions(t *testing.T) {
 	})
 }
 
-// Proves that the others of a look are done beside one that takes long, and that a deletion may take longer than the
-// longest sync.
+// Proves that the others of a look are done beside one that takes long.
 func TestDeletionsSideBySide(t *testing.T) {
 	t.Parallel()
 	eachShopOf(t, housetest.Options{}, func(t *testing.T, s *shop) {

@@ -1,11 +1,11 @@
 package config
 
 import (
-	"net/mail"
 	"net/url"
-	"slices"
 	"strings"
 	"unicode"
+
+	"github.com/pointsync/pointsync/pkg/mail"
 )
 
 // The two ways of registering.
@@ -19,9 +19,6 @@ const (
 func (c *Config) PrivateRegistration() bool {
 	return c.Registration == RegistrationPrivate || c.Registration == "" && c.SMTP != ""
 }
-
-// mailSchemes begin the address of a mail server: TLS, STARTTLS and no encryption.
-var mailSchemes = []string{"smtps", "smtp", "smtp-plain"}
 
 // maxProductName is how long the product's name may be, in bytes: it is part of a mail's subject.
 const maxProductName = 60
@@ -43,15 +40,14 @@ func (c *Config) checkMail(p *problems) {
 
 // checkMailServer checks what a server that sends mail needs.
 func (c *Config) checkMailServer(p *problems) {
-	switch u, err := url.Parse(c.SMTP.Reveal()); {
-	case isPlaceholder(c.SMTP.Reveal()):
+	if isPlaceholder(c.SMTP.Reveal()) {
 		p.placeholder("POINTSYNC_SMTP_URL")
-	case err != nil || u.Hostname() == "" || !slices.Contains(mailSchemes, u.Scheme):
-		p.add("POINTSYNC_SMTP_URL must be smtps://, smtp:// or smtp-plain:// and a host: smtps://user:password@smtp.example.com")
+	} else if err := mail.CheckServer(c.SMTP.Reveal()); err != nil {
+		p.add("POINTSYNC_SMTP_URL %v", err)
 	}
 	if c.MailFrom == "" {
 		p.missing("POINTSYNC_MAIL_FROM", "the sender of mails, such as Example <no-reply@example.com>")
-	} else if _, err := mail.ParseAddress(c.MailFrom); err != nil {
+	} else if mail.CheckSender(c.MailFrom) != nil {
 		p.add("POINTSYNC_MAIL_FROM must be an address, or a name and an address: Example <no-reply@example.com>")
 	}
 	switch u, err := url.Parse(c.LinkURL); {

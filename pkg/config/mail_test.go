@@ -38,6 +38,7 @@ func TestMail(t *testing.T) {
 		{"POINTSYNC_SMTP_URL", "http://user:hunter3@smtp.example.com", "smtps://"},
 		{"POINTSYNC_SMTP_URL", "smtp.example.com", "smtps://"}, {"POINTSYNC_SMTP_URL", "smtps://", "a host"},
 		{"POINTSYNC_SMTP_URL", "smtps://u:hunter3@h:port", "smtps://"},
+		{"POINTSYNC_SMTP_URL", "smtp-plain://u:hunter3@smtp.example.com", "unencrypted"},
 	} {
 		environment(t, with(m.name, m.value))
 		if _, err := Load(everything...); err == nil || !strings.Contains(err.Error(), m.name) ||

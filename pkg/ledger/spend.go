@@ -81,7 +81,14 @@ func Spend(ctx context.Context, db *store.DB, id billing.AccountID, r SpendReque
 		return tx.AppendEntry(ctx, s.Entry)
 	})
 	if errors.Is(err, store.ErrKeyUsed) {
-		return replay(ctx, db, id, r)
+		first, found, err := db.EntryByKey(ctx, id, r.Key)
+		if err == nil && !found {
+			err = errors.New("ledger: key used, but no entry has it")
+		}
+		if err != nil {
+			return s, err
+		}
+		return replay(ctx, db, first, r)
 	}
 	if err == nil {
 		err = refused
@@ -159,7 +166,8 @@ func SpendReplay(
 	if r.Key == "" {
 		return s, false, nil
 	}
-	if _, ok, err = db.EntryByKey(ctx, id, r.Key); err != nil || !ok {
+	first, ok, err := db.EntryByKey(ctx, id, r.Key)
+	if err != nil || !ok {
 		return s, false, err
 	}
 	err = db.InTx(ctx, func(tx *store.Tx) error {
@@ -172,23 +180,16 @@ func SpendReplay(
 	if len(r.Metadata) == 0 {
 		r.Metadata = nil
 	}
-	s, err = replay(ctx, db, id, r)
+	s, err = replay(ctx, db, first, r)
 	return s, true, err
 }
 
-// replay returns the outcome of a request whose key had its effect before.
-func replay(ctx context.Context, db *store.DB, id billing.AccountID, r SpendRequest) (Spent, error) {
-	first, ok, err := db.EntryByKey(ctx, id, r.Key)
-	if err != nil {
-		return Spent{}, err
-	}
-	if !ok {
-		return Spent{}, fmt.Errorf("ledger: key used, but no entry has it")
-	}
+// replay returns the outcome of a request that repeats the one of an entry. Errors: EKeyReused.
+func replay(ctx context.Context, db *store.DB, first billing.Entry, r SpendRequest) (Spent, error) {
 	if first.RequestHash != r.hash() {
 		return Spent{}, billing.KeyReused()
 	}
-	a, err := Current(ctx, db, id)
+	a, err := Current(ctx, db, first.AccountID)
 	return Spent{Entry: first, Account: a, Replayed: true}, err
 }
 

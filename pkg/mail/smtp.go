@@ -34,26 +34,38 @@ type SMTP struct {
 // NewSMTP returns a sender that uses the mail server at an address such as smtps://user:password@smtp.example.com. The
 // errors never quote the address, which may hold a password.
 func NewSMTP(address, from string) (*SMTP, error) {
+	s, err := serverAt(address)
+	if err == nil {
+		err = CheckSender(from)
+	}
+	s.from = from
+	return &s, err
+}
+
+// CheckServer refuses an address that NewSMTP would refuse. It does not connect to it.
+func CheckServer(address string) error {
+	_, err := serverAt(address)
+	return err
+}
+
+func serverAt(address string) (s SMTP, err error) {
 	u, err := url.Parse(address)
 	if err != nil || u.Hostname() == "" || (u.Path != "" && u.Path != "/") || u.RawQuery != "" || u.Fragment != "" {
-		return nil, errors.New("is not an address such as smtps://user:password@smtp.example.com")
+		return s, errors.New("is not a scheme and a host, such as smtps://user:password@smtp.example.com")
 	}
 	port, known := defaultPorts[u.Scheme]
 	if !known {
-		return nil, errors.New("must begin with smtps:// (TLS), smtp:// (STARTTLS) or smtp-plain://")
+		return s, errors.New("must begin with smtps:// (TLS), smtp:// (STARTTLS) or smtp-plain://")
 	}
 	if u.Port() != "" {
 		if port, err = strconv.Atoi(u.Port()); err != nil || port < 1 || port > 65535 {
-			return nil, errors.New("has a port that is not from 1 to 65535")
+			return s, errors.New("has a port that is not from 1 to 65535")
 		}
 	}
 	login, err := loginOf(u)
-	if err != nil {
-		return nil, err
-	}
-	return &SMTP{host: u.Hostname(), from: from, options: append(
+	return SMTP{host: u.Hostname(), options: append(
 		login, gomail.WithPort(port), gomail.WithTimeout(sendTimeout), encryption(u.Scheme),
-	)}, CheckSender(from)
+	)}, err
 }
 
 // loginOf returns how to log in at the mail server; not at all if its address names no user.
