@@ -212,8 +212,8 @@ func TestModelEnds(t *testing.T) {
 }
 
 // TestModelWindow compares the model with docs/states.md for a past_due subscription. A payment under way counts if it
-// is the owed period's, and not if it is that of a change in a period that is paid. A year that was paid before does not
-// count, because the month of April replaced it.
+// is the owed period's, and not if it is that of a change in a period that is paid. A year that was paid before does
+// not count, because the month of April replaced it.
 func TestModelWindow(t *testing.T) {
 	t.Parallel()
 	month := line("il_1", "basic", 900, false, "04-01", "05-01")
