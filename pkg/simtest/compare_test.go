@@ -22,11 +22,8 @@ func (w *world) disagreement(ctx context.Context, u *user) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	switch {
-	case len(s.customers) > 1:
-		return fmt.Sprintf("Stripe has %d customers for one account", len(s.customers)), nil
-	case len(s.customers) == 1 && a.CustomerID != "" && s.customers[0].text("id") != string(a.CustomerID):
-		return fmt.Sprintf("the account's customer is %s and Stripe's %s", a.CustomerID, s.customers[0].text("id")), nil
+	if why := s.compareCustomer(a.CustomerID, u.gone); why != "" {
+		return why, nil
 	}
 	lots, err := w.db.LotsByGrant(ctx, a.ID, "stripe")
 	if err != nil {
@@ -56,6 +53,21 @@ func (w *world) disagreement(ctx context.Context, u *user) (string, error) {
 		return why, nil
 	}
 	return w.disagreementWithin(ctx, u, now)
+}
+
+// compareCustomer compares the account's customer with those that Stripe has for its email. Stripe may have one that the
+// account does not know yet, if the server was killed after it had made one: in place of none, or of one that was
+// deleted at Stripe. The next order finds it.
+func (s atStripe) compareCustomer(has billing.CustomerID, gone []string) string {
+	switch {
+	case len(s.customers) > 1:
+		return fmt.Sprintf("Stripe has %d customers for one account", len(s.customers))
+	case len(s.customers) == 0 || has == "" || slices.Contains(gone, string(has)):
+		return ""
+	case s.customers[0].text("id") != string(has):
+		return fmt.Sprintf("the account's customer is %s and Stripe's %s", has, s.customers[0].text("id"))
+	}
+	return ""
 }
 
 // disagreementWithin describes how holds and admins' gifts, which Stripe does not know, differ from the account's

@@ -239,3 +239,29 @@ func TestModelWindow(t *testing.T) {
 		}
 	}
 }
+
+// TestModelCustomer compares the model's rule about customers with what may be seen after a server was killed.
+func TestModelCustomer(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		atStripe []string // the customers that Stripe has
+		account  billing.CustomerID
+		gone     []string
+		broken   bool
+	}{
+		"Same":               {[]string{"cus_1"}, "cus_1", nil, false},
+		"Another":            {[]string{"cus_2"}, "cus_1", nil, true},
+		"Two":                {[]string{"cus_1", "cus_2"}, "cus_1", nil, true},
+		"FirstNotKnownYet":   {[]string{"cus_1"}, "", nil, false},
+		"AnotherNotKnownYet": {[]string{"cus_2"}, "cus_1", []string{"cus_1"}, false},
+		"Deleted":            {nil, "cus_1", []string{"cus_1"}, false},
+	} {
+		var s atStripe
+		for _, id := range c.atStripe {
+			s.customers = append(s.customers, object{"id": id})
+		}
+		if why := s.compareCustomer(c.account, c.gone); (why != "") != c.broken {
+			t.Errorf("%s: %q", name, why)
+		}
+	}
+}
