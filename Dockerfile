@@ -8,6 +8,7 @@ RUN go mod download
 COPY api ./api
 COPY cmd ./cmd
 COPY pkg ./pkg
+COPY docs ./docs
 COPY catalog.yaml openapi.yaml ./
 # timetzdata puts the time zones into the binary, because the image has none.
 RUN go build -trimpath -tags timetzdata -ldflags "-s -w" -o /out/pointsync ./cmd/pointsync

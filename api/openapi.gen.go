@@ -1650,6 +1650,27 @@ type Problem struct {
 	Type ProblemType `json:"type"`
 }
 
+// ProblemExplained defines model for ProblemExplained.
+type ProblemExplained struct {
+	// Example What every error has (RFC 9457). ValidationProblem, InsufficientPointsProblem and PaymentRequiredProblem have
+	// more members: tell them apart by `type`.
+	Example Problem `json:"example"`
+
+	// Status The status of such a response.
+	Status int    `json:"status"`
+	Title  string `json:"title"`
+
+	// Type What went wrong. Decide by it: it is stable. `GET /problems/{code}` explains each type. Treat a type that you do
+	// not know by its status.
+	Type ProblemType `json:"type"`
+
+	// WhatToDo In Markdown.
+	WhatToDo string `json:"what_to_do"`
+
+	// When What causes it, in Markdown.
+	When []string `json:"when"`
+}
+
 // ProblemType What went wrong. Decide by it: it is stable. `GET /problems/{code}` explains each type. Treat a type that you do
 // not know by its status.
 type ProblemType string
@@ -2263,11 +2284,17 @@ type Cursor = string
 // EventID Example: msg_01jd0000000000000000000000
 type EventID = string
 
+// GuidePage Example: tokens.md
+type GuidePage = string
+
 // IdempotencyKey defines model for IdempotencyKey.
 type IdempotencyKey = string
 
 // Limit defines model for Limit.
 type Limit = int
+
+// ProblemCode Example: insufficient-points
+type ProblemCode = string
 
 // ServiceKeyID Example: key_01jd0000000000000000000000
 type ServiceKeyID = string

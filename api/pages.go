@@ -11,14 +11,13 @@ import (
 	"github.com/swaggest/swgui/v5emb"
 
 	"github.com/pointsync/pointsync/api/shop"
-	"github.com/pointsync/pointsync/pkg/billing"
 )
 
 // docsPolicy lets the documentation page run the scripts and styles that its library writes inline.
 const docsPolicy = "default-src 'none'; base-uri 'none'; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'; connect-src 'self'; img-src 'self' data:; frame-ancestors 'none'"
 
 // servePages installs the routes that do not speak JSON.
-func servePages(e *echo.Echo, o Options, metrics *prometheus.Registry) {
+func servePages(e *echo.Echo, o Options, metrics *prometheus.Registry) error {
 	metrics.MustRegister(
 		newRunMetrics(o.DB), newOutgoingMetrics(o.DB), newStreamMetric(o.Accounts), collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
@@ -28,7 +27,6 @@ func servePages(e *echo.Echo, o Options, metrics *prometheus.Registry) {
 	docs := problemIfMissing(v5emb.New("pointsync", "/openapi.yaml", "/docs"))
 	e.GET("/docs", withPolicy(docsPolicy, docs))
 	e.GET("/docs/*", withPolicy(docsPolicy, docs))
-	e.GET("/problems/:code", describeProblem)
 	if o.Mails != nil {
 		e.GET("/mails", withPolicy(shop.Policy, showMails(o.Mails)))
 		e.GET("/mails.json", listMails(o.Mails))
@@ -44,6 +42,7 @@ func servePages(e *echo.Echo, o Options, metrics *prometheus.Registry) {
 		)
 		e.GET("/shop/:file", withPolicy(shop.Policy, shopFile))
 	}
+	return serveDocuments(e)
 }
 
 // problemIfMissing returns a handler of pages whose missing files are problems, as everywhere.
@@ -97,15 +96,4 @@ func withPolicy(policy string, next echo.HandlerFunc) echo.HandlerFunc {
 		c.Response().Header().Set("Content-Security-Policy", policy)
 		return next(c)
 	}
-}
-
-// describeProblem serves the address in a problem's `type`, as RFC 9457 recommends.
-func describeProblem(c echo.Context) error {
-	k, ok := problems[billing.Code(c.Param("code"))]
-	if !ok {
-		return echo.ErrNotFound
-	}
-	return c.JSON(
-		http.StatusOK, map[string]any{"type": "/problems/" + c.Param("code"), "title": k.title, "status": k.status},
-	)
 }

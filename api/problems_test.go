@@ -1,40 +1,88 @@
 package api
 
 import (
+	"encoding/json"
+	"fmt"
 	"os"
 	"strings"
 	"testing"
+
+	"github.com/getkin/kin-openapi/openapi3"
+
+	"github.com/pointsync/pointsync/docs"
+	"github.com/pointsync/pointsync/pkg/billing"
 )
 
 // TestProblemTypes proves that the contract and docs/problems.md name the types of problems that there are, all of them
-// and no others.
+// and no others, with their titles and statuses. Each has an example that the contract allows for its type.
 func TestProblemTypes(t *testing.T) {
 	t.Parallel()
-	c, err := loadContract()
+	doc, err := openapi3.NewLoader().LoadFromData(openAPI)
 	if err != nil {
 		t.Fatal(err)
 	}
-	declared := map[string]bool{}
-	for _, op := range c.operations {
-		for _, v := range op.doc.Components.Schemas["ProblemType"].Value.Enum {
-			declared[v.(string)] = true
-		}
-		break
+	pages, err := docs.Load()
+	if err != nil {
+		t.Fatal(err)
 	}
 	text, err := os.ReadFile("../docs/problems.md")
 	if err != nil {
 		t.Fatal(err)
 	}
-	for code, k := range problems {
-		if !declared["/problems/"+string(code)] {
-			t.Errorf("the contract does not name %s", code)
+	declared := map[string]bool{}
+	for _, v := range doc.Components.Schemas["ProblemType"].Value.Enum {
+		declared[v.(string)] = true
+	}
+	explained := map[billing.Code]bool{}
+	for _, p := range pages.Problems {
+		code, k := billing.Code(p.Code), problems[billing.Code(p.Code)]
+		explained[code] = true
+		if k.title != p.Title || k.status != p.Status {
+			t.Errorf("docs/problems.md has %s as %d %q, and it is %d %q", code, p.Status, p.Title, k.status, k.title)
 		}
-		if !strings.Contains(string(text), "\n| `"+string(code)+"` | ") {
-			t.Errorf("docs/problems.md does not explain %s (%d)", code, k.status)
+		row := fmt.Sprintf("\n| [`%s`](#%s) | %d | %s |\n", code, code, k.status, k.title)
+		if !strings.Contains(string(text), row) {
+			t.Errorf("the table of docs/problems.md has no row %q", row)
+		}
+		checkExample(t, doc, p)
+	}
+	for code := range problems {
+		if !declared["/problems/"+string(code)] || !explained[code] {
+			t.Errorf("%s is not in the contract, or not in docs/problems.md", code)
 		}
 	}
-	if len(declared) != len(problems) || strings.Count(string(text), "\n| `") != len(problems) {
+	if len(declared) != len(problems) || len(pages.Problems) != len(problems) {
 		t.Errorf("%d types, %d in the contract, %d in docs/problems.md", len(problems), len(declared),
-			strings.Count(string(text), "\n| `"))
+			len(pages.Problems))
 	}
+}
+
+// checkExample checks an example against the schema of all problems, and the one that is for its type alone.
+func checkExample(t *testing.T, doc *openapi3.T, p docs.Problem) {
+	t.Helper()
+	var body map[string]any
+	if err := json.Unmarshal(p.Example, &body); err != nil {
+		t.Fatal(err)
+	}
+	if body["type"] != "/problems/"+p.Code {
+		t.Errorf("the example of %s is of the type %v", p.Code, body["type"])
+	}
+	for name, schema := range doc.Components.Schemas {
+		if !strings.HasSuffix(name, "Problem") || name != "Problem" && !isFor(schema.Value, p.Code) {
+			continue
+		}
+		if err := schema.Value.VisitJSON(body); err != nil {
+			t.Errorf("the example of %s is no %s: %v", p.Code, name, err)
+		}
+	}
+}
+
+// isFor reports whether a schema is for one type of problem alone.
+func isFor(schema *openapi3.Schema, code string) bool {
+	for _, part := range schema.AllOf {
+		if kind := part.Value.Properties["type"]; kind != nil && len(kind.Value.Enum) == 1 {
+			return kind.Value.Enum[0] == "/problems/"+code
+		}
+	}
+	return false
 }

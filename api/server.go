@@ -101,7 +101,9 @@ func New(o Options) (http.Handler, error) {
 	RegisterHandlers(e, NewStrictHandler(s, nil))
 	e.POST(webhookPath, s.receiveWebhook)
 	e.GET("/session/stream", s.streamSession)
-	servePages(e, o, metrics)
+	if err := servePages(e, o, metrics); err != nil {
+		return nil, err
+	}
 	return headAsGet(e), nil
 }
 

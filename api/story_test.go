@@ -253,7 +253,10 @@ func (c *client) managesTheSubscription() {
 // looksAround calls the reading operations that are left.
 func (c *client) looksAround() {
 	c.t.Helper()
-	for _, path := range []string{"/healthz", "/readyz", "/metrics", "/openapi.yaml", "/docs"} {
+	for _, path := range []string{
+		"/healthz", "/readyz", "/metrics", "/openapi.yaml", "/docs",
+		"/problems/conflict", "/guides/tokens.md", "/llms.txt",
+	} {
 		c.call(http.StatusOK, http.MethodGet, path, nil)
 	}
 	c.w.ring(c.t, http.StatusOK, event("evt_by_hand", "cus_of_somebody"), c.w.secret, c.w.Now())

@@ -65,6 +65,7 @@ func (r requestLines) WithGroup(name string) slog.Handler {
 // unprinted are the operations of the contract that are pages, or that programs ask again and again.
 var unprinted = map[string]bool{
 	"getHealth": true, "getReadiness": true, "getMetrics": true, "getOpenAPI": true, "getDocs": true,
+	"getProblem": true, "getGuide": true, "getLLMsText": true,
 }
 
 // requestLine returns what `dev` prints about a request, or "" if it prints nothing: pages and their files, health

@@ -59,6 +59,7 @@ func TestDevPrintsRequests(t *testing.T) {
 	}
 	for _, page := range []string{
 		"/", "/shop/shop.js", "/docs", "/openapi.yaml", "/healthz", "/readyz", "/metrics", "/favicon.ico",
+		"/problems/conflict", "/guides/tokens.md", "/llms.txt",
 	} {
 		get(t, s.url+page)
 	}
@@ -83,7 +84,7 @@ func TestDevPrintsRequests(t *testing.T) {
 	for _, r := range requests {
 		for _, never := range []string{
 			"secret", "inquery", "ada@", "ord_", "Xk39", "eyJ",
-			"/docs", "/shop", "healthz", "readyz", "metrics", "favicon", "GET    / ",
+			"/docs", "/shop", "healthz", "readyz", "metrics", "favicon", "GET    / ", "/problems", "/guides", "llms",
 		} {
 			if strings.Contains(r, never) {
 				t.Errorf("the line %q holds %q", r, never)

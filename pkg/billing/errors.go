@@ -9,7 +9,7 @@ import (
 // Code is the kind of an Error. api/errors.go maps each code to a status and a problem type.
 type Code string
 
-// The codes. A new one needs a row in api/errors.go and a page under docs/problems.md.
+// The codes. A new one needs a row in api/errors.go and a section in docs/problems.md.
 const (
 	EInvalid            Code = "validation"          // the request is well-formed but asks for something impossible
 	EUnauthorized       Code = "unauthorized"        // no valid credentials
