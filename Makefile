@@ -46,12 +46,15 @@ POSTGRES_TESTS = OnPostgres$$|^($(shell paste -sd '|' .ci/postgres-alone))$$|/^p
 # How long `make fuzz` runs each target.
 FUZZTIME ?= 60s
 
+# How many requests `make fuzz-api` sends to each database; SEED says which.
+REQUESTS ?= 20000
+
 # TESTFLAGS go to `go test`: make test TESTFLAGS='-race -run Spend'
 TESTFLAGS ?=
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help dev demo test test-sqlite quick cover bench generate screenshots check generated format vet lint tidy contract postman client client-pack guides browser conformance attack fuzz sbom vuln speed sim sim-long proofs counts mutants login-load tools build docker-steps postgres race
+.PHONY: help dev demo test test-sqlite quick cover bench generate screenshots check generated format vet lint tidy contract postman client client-pack guides browser conformance attack fuzz fuzz-api sbom vuln speed sim sim-long proofs counts mutants login-load tools build docker-steps postgres race
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' Makefile
@@ -164,6 +167,11 @@ attack: postgres ## send some 1,000 hostile requests to a whole server, check ea
 fuzz: postgres ## run each fuzz target for FUZZTIME (60s)
 	$(HEADLINE) 'fuzz: each target for $(FUZZTIME)'
 	.ci/fuzz $(FUZZTIME)
+
+fuzz-api: postgres ## send REQUESTS requests made from openapi.yaml to a whole server: make fuzz-api REQUESTS=20000 SEED=7
+	$(HEADLINE) 'fuzz-api: $(REQUESTS) requests of seed $(SEED), on SQLite and on PostgreSQL'
+	go run ./pkg/store/storetest/pgtest -- go test ./api -count=1 -v -run '^TestFuzzAPI$$' -timeout 6h \
+		-args -fuzz-requests=$(REQUESTS) -fuzz-seed=$(SEED)
 
 sbom: ## write bin/pointsync.cdx.json: every module in the program, with its licence (CycloneDX)
 	$(HEADLINE) 'sbom: the modules in the program'

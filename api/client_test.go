@@ -104,7 +104,7 @@ func (c *client) do(method, path string, body any, header ...string) (a answer, 
 	if a.raw, err = io.ReadAll(resp.Body); err != nil {
 		return a, err
 	}
-	if strings.Contains(resp.Header.Get("Content-Type"), "json") {
+	if strings.Contains(resp.Header.Get("Content-Type"), "json") && method != http.MethodHead {
 		if err := json.Unmarshal(a.raw, &a.json); err != nil {
 			return a, fmt.Errorf("%s %s answers no JSON: %w: %s", method, path, err, a.raw)
 		}
