@@ -24,15 +24,22 @@ export class Guide {
     this.#commands = this.#blocks.filter(({ file, language }) => language === 'sh' && !file).flatMap(({ code }) => code.trimEnd().split('\n'));
   }
 
-  // cutOut writes those files of the page whose names match into a folder, unchanged.
-  cutOut(folder, names = /./) {
+  // cutOut writes those files of the page whose names match into a folder. A change may put in other addresses.
+  cutOut(folder, names = /./, change = (code) => code) {
     const files = this.#blocks.filter(({ file }) => file && names.test(file));
     if (files.length === 0) throw new Error(`${this.page} has no file ${names}`);
     for (const { file, code } of files) {
       mkdirSync(dirname(join(folder, file)), { recursive: true });
-      writeFileSync(join(folder, file), code);
+      writeFileSync(join(folder, file), change(code));
     }
     this.#blocks = this.#blocks.filter((block) => !files.includes(block));
+  }
+
+  // block takes the first block in a language that is no file off the list, and returns it.
+  block(language) {
+    const at = this.#blocks.findIndex((block) => !block.file && block.language === language);
+    if (at < 0) throw new Error(`${this.page} has no ${language}`);
+    return this.#blocks.splice(at, 1)[0].code;
   }
 
   // command takes the first command that begins so off the list, and returns all of it.

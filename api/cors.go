@@ -12,6 +12,10 @@ import (
 
 const requestIDHeader = "X-Request-Id" // every request may have it, and every response has it
 
+// announcing are the headers that would announce the end of an operation (docs/guides/versions.md). No operation has
+// them yet. Scripts may read them from the first version on, so that a page that is built today notices them.
+var announcing = []string{"Deprecation", "Link", "Sunset"}
+
 // crossOrigin lets pages of the allowed origins call every operation. The contract decides which methods and headers a
 // browser may send, and which response headers a script may read. So an operation that is added to the contract works
 // from a page at once.
@@ -29,6 +33,9 @@ func (c *contract) crossing() (methods, sent, shown []string) {
 	method := map[string]bool{}
 	request := map[string]bool{requestIDHeader: true}
 	answer := map[string]bool{requestIDHeader: true}
+	for _, name := range announcing {
+		answer[name] = true
+	}
 	for _, op := range c.operations {
 		if op.path == webhookPath {
 			continue

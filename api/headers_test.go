@@ -123,15 +123,15 @@ func (w *world) preflight(t *testing.T, c crossing, origin string) http.Header {
 }
 
 // TestHeaders proves of every operation that no cache keeps its response. A script of an allowed origin may read the
-// response, with each header that the contract declares for it. A script of another origin may not. (For successful
-// responses the client proves this at each call.)
+// response, with each header that the contract declares for it, and those that would announce its end. A script of
+// another origin may not. (For successful responses the client proves this at each call.)
 func TestHeaders(t *testing.T) {
 	t.Parallel()
 	eachWorld(t, func(t *testing.T, w *world) {
 		for _, c := range crossings(t) {
 			a, err := (&client{t: t, w: w}).do(c.method, c.path, nil)
 			must(t, err)
-			for _, name := range c.shown {
+			for _, name := range append(c.shown, "Deprecation", "Link", "Sunset") {
 				if !lists(a.header, "Access-Control-Expose-Headers", name) {
 					t.Errorf("%s: a script cannot read %s: %v", c.id, name, a.header)
 				}

@@ -21,6 +21,7 @@ import (
 	"github.com/pointsync/pointsync/pkg/catalog"
 	"github.com/pointsync/pointsync/pkg/config"
 	"github.com/pointsync/pointsync/pkg/mail"
+	"github.com/pointsync/pointsync/pkg/oidc"
 	"github.com/pointsync/pointsync/pkg/sandbox"
 	"github.com/pointsync/pointsync/pkg/token"
 )
@@ -37,6 +38,8 @@ type devCmd struct {
 	Reset bool `help:"First delete what an earlier dev left in the data folder: accounts, points, the local Stripe, mails and keys. Files of others stay."`
 
 	Seed string `help:"Make the accounts of a YAML file, with points, plans, debt (docs/dev-seed.yaml is an example). Those that a start made before stay as they are." placeholder:"FILE" type:"path"`
+
+	Issuers string `help:"Let people log in with ID tokens of the issuers in a YAML file (docs/exchange.md), as POINTSYNC_ISSUERS does for serve." placeholder:"FILE" type:"path"`
 
 	AllowOrigin []string `help:"Another origin, such as https://app.example.com, whose pages may call the API. Repeatable. Pages of this machine may anyway." placeholder:"ORIGIN"`
 }
@@ -217,9 +220,13 @@ func (s *devServer) wire(ctx context.Context, d devCmd, items *catalog.Catalog, 
 	if err != nil {
 		return nil, err
 	}
+	issuers, err := d.issuers()
+	if err != nil {
+		return nil, err
+	}
 	d.say("the database, and its schema")
 	a, err := newApp(ctx, parts{
-		config: c, catalog: items, now: now, log: log,
+		config: c, catalog: items, issuers: issuers, now: now, log: log,
 		migrate: true, shop: true, sandboxURL: s.sandboxURL, mails: mails,
 	})
 	if err != nil {
@@ -229,6 +236,18 @@ func (s *devServer) wire(ctx context.Context, d devCmd, items *catalog.Catalog, 
 		return nil, errors.Join(fmt.Errorf("%s is of another sandbox: %w", dir, err), a.db.Close())
 	}
 	return a, nil
+}
+
+// issuers reads the file of --issuers.
+func (d devCmd) issuers() ([]oidc.Settings, error) {
+	if d.Issuers == "" {
+		return nil, nil
+	}
+	issuers, err := oidc.Load(d.Issuers)
+	if err != nil {
+		return nil, fmt.Errorf("--issuers: %w", err)
+	}
+	return issuers, nil
 }
 
 // devConfig returns the settings of a `dev` that other commands need too.
