@@ -9,7 +9,7 @@ import (
 )
 
 // Proves that dev does not start with a wrong file of issuers, names the flag, and leaves its folder to the next one.
-// A login by an ID token at dev is tested by the walk through docs/guides/login.md.
+// A login by an ID token at dev is tested by the walk through docs/guides/your-login.md.
 func TestDevRefusesWrongIssuers(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()

@@ -1,4 +1,4 @@
-// Walks docs/guides/login.md with an issuer of its own: a dev that has the page's file takes its ID tokens.
+// Walks docs/guides/your-login.md with an issuer of its own: a dev that has the page's file takes its ID tokens.
 import { createServer } from 'node:http';
 import { once } from 'node:events';
 import { createRequire } from 'node:module';
