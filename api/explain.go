@@ -78,7 +78,7 @@ const problemStyle = `
 body { margin: 0 auto; max-width: 42rem; padding: 2rem 1rem; font: 1rem/1.6 system-ui, sans-serif; }
 h1 { line-height: 1.2; margin: 0.2rem 0 1.5rem; }
 code { font: 0.9em ui-monospace, monospace; overflow-wrap: anywhere; }
-pre { border: 1px solid; border-radius: 6px; overflow-x: auto; padding: 1rem; }
+pre { border: 1px solid; border-radius: 6px; padding: 1rem; white-space: pre-wrap; }
 nav { border-top: 1px solid; margin-top: 2rem; padding-top: 1rem; }
 `
 

@@ -151,9 +151,17 @@ func TestHeaders(t *testing.T) {
 
 // heldHeaders checks the headers that every response has. The client's requests come from the allowed origin.
 func heldHeaders(req *http.Request, h http.Header) error {
+	kept := "no-store"
+	if req.URL.Path == "/.well-known/jwks.json" && strings.HasPrefix(h.Get("Content-Type"), "application/json") {
+		kept = "public, max-age=300" // the public keys
+	}
+	isolated := h.Get("Cross-Origin-Opener-Policy") == "same-origin" &&
+		h.Get("Cross-Origin-Resource-Policy") == "same-origin"
 	switch {
-	case h.Get("Cache-Control") != "no-store":
-		return fmt.Errorf("a cache may keep it: Cache-Control %q", h.Get("Cache-Control"))
+	case h.Get("Cache-Control") != kept:
+		return fmt.Errorf("a cache may keep it, or not: Cache-Control %q", h.Get("Cache-Control"))
+	case strings.HasPrefix(h.Get("Content-Type"), "text/html") && !isolated:
+		return fmt.Errorf("pages of other origins may hold on to the page: %v", h)
 	case h.Get(
 		"X-Content-Type-Options",
 	) != "nosniff" || h.Get("Referrer-Policy") != "no-referrer" || h.Get("X-Frame-Options") != "DENY":

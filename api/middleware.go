@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net/http"
 	"regexp"
+	"strconv"
 	"time"
 
 	"github.com/labstack/echo-contrib/echoprometheus"
@@ -36,7 +37,7 @@ func outermost(e *echo.Echo, o Options, contract *contract, metrics *prometheus.
 			)
 			return err
 		}}),
-		secureHeaders,
+		secureHeaders(o.HSTSSeconds),
 		crossOrigin(contract, o.Origins),
 		withAddress,
 		letGo(o.Leaving),
@@ -85,16 +86,22 @@ func requestID(next echo.HandlerFunc) echo.HandlerFunc {
 
 func idOf(c echo.Context) string { return c.Response().Header().Get(echo.HeaderXRequestID) }
 
-// secureHeaders tells browsers to keep responses private. Pages relax the policy where they need to.
-func secureHeaders(next echo.HandlerFunc) echo.HandlerFunc {
-	return func(c echo.Context) error {
-		h := c.Response().Header()
-		h.Set("Cache-Control", "no-store")
-		h.Set("X-Content-Type-Options", "nosniff")
-		h.Set("Referrer-Policy", "no-referrer")
-		h.Set("X-Frame-Options", "DENY")
-		h.Set("Content-Security-Policy", "default-src 'none'; base-uri 'none'; frame-ancestors 'none'")
-		return next(c)
+// secureHeaders tells browsers to keep responses private. Pages relax the policy where they need to. If hstsSeconds is
+// not 0, browsers ask this host by TLS alone for that time.
+func secureHeaders(hstsSeconds int64) echo.MiddlewareFunc {
+	return func(next echo.HandlerFunc) echo.HandlerFunc {
+		return func(c echo.Context) error {
+			h := c.Response().Header()
+			h.Set("Cache-Control", "no-store")
+			h.Set("X-Content-Type-Options", "nosniff")
+			h.Set("Referrer-Policy", "no-referrer")
+			h.Set("X-Frame-Options", "DENY")
+			h.Set("Content-Security-Policy", "default-src 'none'; base-uri 'none'; frame-ancestors 'none'")
+			if hstsSeconds > 0 {
+				h.Set("Strict-Transport-Security", "max-age="+strconv.FormatInt(hstsSeconds, 10))
+			}
+			return next(c)
+		}
 	}
 }
 

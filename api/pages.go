@@ -1,6 +1,8 @@
 package api
 
 import (
+	_ "embed"
+	"html/template"
 	"net/http"
 	"strings"
 
@@ -8,6 +10,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
+	"github.com/swaggest/swgui"
 	"github.com/swaggest/swgui/v5emb"
 
 	"github.com/pointsync/pointsync/api/shop"
@@ -24,7 +27,7 @@ func servePages(e *echo.Echo, o Options, metrics *prometheus.Registry) error {
 	)
 	e.GET("/metrics", echo.WrapHandler(promhttp.HandlerFor(metrics, promhttp.HandlerOpts{})))
 	e.GET("/openapi.yaml", func(c echo.Context) error { return c.Blob(http.StatusOK, "application/yaml", openAPI) })
-	docs := problemIfMissing(v5emb.New("pointsync", "/openapi.yaml", "/docs"))
+	docs := problemIfMissing(docsPage(o))
 	e.GET("/docs", withPolicy(docsPolicy, docs))
 	e.GET("/docs/*", withPolicy(docsPolicy, docs))
 	if o.Mails != nil {
@@ -41,8 +44,25 @@ func servePages(e *echo.Echo, o Options, metrics *prometheus.Registry) error {
 			),
 		)
 		e.GET("/shop/:file", withPolicy(shop.Policy, shopFile))
+	} else {
+		e.GET("/", func(c echo.Context) error { return c.Redirect(http.StatusFound, "/docs") })
 	}
 	return serveDocuments(e)
+}
+
+// signIn is what the documentation page has above it on a server with the demo shop: a button that makes an account and
+// gives its token to the page.
+//
+//go:embed signin.html
+var signIn string
+
+// docsPage returns the documentation page and its files.
+func docsPage(o Options) http.Handler {
+	c := swgui.Config{Title: "pointsync", SwaggerJSON: "/openapi.yaml", BasePath: "/docs"}
+	if o.Shop {
+		c.PrependHTML = template.HTML(signIn) //nolint:gosec // ours
+	}
+	return v5emb.NewHandlerWithConfig(c)
 }
 
 // problemIfMissing returns a handler of pages whose missing files are problems, as everywhere.
@@ -91,9 +111,14 @@ func shopFile(c echo.Context) error {
 	return c.Blob(http.StatusOK, kind, content)
 }
 
+// withPolicy sets what a page may load. It also keeps the page, and its files, apart from pages of other origins: they
+// get no handle on its window, and cannot embed what it is made of.
 func withPolicy(policy string, next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
-		c.Response().Header().Set("Content-Security-Policy", policy)
+		h := c.Response().Header()
+		h.Set("Content-Security-Policy", policy)
+		h.Set("Cross-Origin-Opener-Policy", "same-origin")
+		h.Set("Cross-Origin-Resource-Policy", "same-origin")
 		return next(c)
 	}
 }

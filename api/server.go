@@ -41,7 +41,8 @@ type Options struct {
 	Origins   billing.Origins // that browsers may call from
 	// TrustedProxies are the networks of the proxies in front of the server. Their X-Forwarded-For is believed.
 	TrustedProxies []netip.Prefix
-	Shop           bool         // serve the demo shop at /
+	HSTSSeconds    int64        // how long browsers ask this host by TLS alone; 0: they are not told to
+	Shop           bool         // serve the demo shop at /, and a button on /docs that makes an account
 	SandboxURL     string       // that the shop links to, or "" for none
 	Mails          *mail.Folder // shown at /mails to everyone; nil: no such page
 	// Leaving is closed when the server is about to stop. The server is then not ready, and closes connections and

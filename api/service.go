@@ -8,9 +8,15 @@ import (
 	"github.com/pointsync/pointsync/pkg/billing"
 )
 
+// keysCache is the Cache-Control of the public keys. A new key is published long before it signs: see "Rotating signing
+// keys" in docs/going-live.md.
+const keysCache = "public, max-age=300"
+
 // GetJWKS returns the public keys.
 func (s *server) GetJWKS(context.Context, GetJWKSRequestObject) (GetJWKSResponseObject, error) {
-	return GetJWKS200JSONResponse{Keys: each(s.tokens.JWKS(), toAPIJWK)}, nil
+	return GetJWKS200JSONResponse{
+		Body: JWKS{Keys: each(s.tokens.JWKS(), toAPIJWK)}, Headers: GetJWKS200ResponseHeaders{CacheControl: keysCache},
+	}, nil
 }
 
 // GetHealth reports that the process is alive.

@@ -59,6 +59,8 @@ type world struct {
 	passwordsOff bool
 	sender       mail.Sender // nil: they send no mail
 	private      bool        // whether registering is private
+	bare         bool        // they have no demo shop, as those of `serve`
+	hsts         int64       // seconds
 }
 
 // eachWorld runs a suite on both databases.
@@ -137,10 +139,12 @@ func (w *world) wireWith(leaving <-chan struct{}, log *slog.Logger) http.Handler
 		Tokens:     tokens,
 		Catalog:    w.Catalog,
 		Origins:    []string{shopURL},
-		Shop:       true,
+		Shop:       !w.bare,
 		SandboxURL: w.Sandbox,
 		Leaving:    leaving,
-		Log:        log,
+
+		HSTSSeconds: w.hsts,
+		Log:         log,
 
 		TrustedProxies: []netip.Prefix{netip.MustParsePrefix("127.0.0.1/32")},
 	})

@@ -83,6 +83,17 @@ async function story(page, urls, world) {
     await page.goto(`${urls.base_url}/docs`);
     await page.getByText('/points/spend').first().waitFor();
   });
+  await step('sign in to the documentation', async () => {
+    await page.getByRole('button', { name: 'Sign in as a demo user' }).click();
+    await page.getByText('You are demo-').waitFor();
+    const operation = page.locator('#operations-points-getPoints');
+    await operation.locator('.opblock-summary-control').click();
+    await operation.getByRole('button', { name: 'Try it out' }).click();
+    const answered = page.waitForResponse(`${urls.base_url}/points`);
+    await operation.getByRole('button', { name: 'Execute' }).click();
+    const { available } = await (await answered).json();
+    must(available === 0, 'the points of the new account are shown');
+  });
 }
 
 async function spendElsewhere(urls, amount) {

@@ -121,6 +121,8 @@ func newApp(ctx context.Context, p parts) (_ *app, err error) {
 		DB: a.db, Accounts: a.accounts, Checkout: sales, TopUps: topUps,
 		Inbox: a.inbox, Post: outbox.NewPost(a.db, c.LocalWebhooks), LowPoints: billing.Points(c.LowPoints),
 		Tokens: tokens, Catalog: p.catalog, Origins: c.AllowedOrigins, TrustedProxies: c.Proxies(),
+		HSTSSeconds: c.HSTSSeconds,
+
 		Shop:       p.shop,
 		SandboxURL: p.sandboxURL,
 		Mails:      p.mails,

@@ -176,6 +176,9 @@ func (c *Config) checkAddresses(p *problems) {
 	}
 }
 
+// maxHSTSSeconds is two years. Browsers keep to it, whatever the server says later, so a slip must not mean longer.
+const maxHSTSSeconds = 63072000
+
 // checkBounds checks the settings of a server that are a number or an amount of time.
 func (c *Config) checkBounds(p *problems) {
 	if c.PastDueGrace < 0 || c.RenewalGrace < 0 || c.PastDueGrace > 90*24*time.Hour || c.RenewalGrace > 7*24*time.Hour {
@@ -183,6 +186,9 @@ func (c *Config) checkBounds(p *problems) {
 	}
 	if c.ShutdownDelay < 0 || c.ShutdownDelay > 5*time.Minute {
 		p.add("POINTSYNC_SHUTDOWN_DELAY must be from 0s to 5m")
+	}
+	if c.HSTSSeconds < 0 || c.HSTSSeconds > maxHSTSSeconds {
+		p.add("POINTSYNC_HSTS must be from 0 to %d seconds; 0 sends no header", maxHSTSSeconds)
 	}
 	if c.TopUpCoolOff < time.Minute || c.TopUpCoolOff > 24*time.Hour {
 		p.add("POINTSYNC_TOP_UP_COOL_OFF must be from 1m to 24h")

@@ -64,6 +64,7 @@ type Config struct {
 	LowPoints      int64         `env:"POINTSYNC_LOW_POINTS" envDefault:"0"`
 	KeyRate        int           `env:"POINTSYNC_SERVICE_KEY_RATE" envDefault:"200"`
 	TrustedProxies []string      `env:"POINTSYNC_TRUSTED_PROXIES"`
+	HSTSSeconds    int64         `env:"POINTSYNC_HSTS" envDefault:"0"`
 	Unthrottled    bool          `env:"POINTSYNC_UNTHROTTLED"`
 	Issuers        string        `env:"POINTSYNC_ISSUERS"`
 	PasswordLogin  string        `env:"POINTSYNC_PASSWORD_LOGIN" envDefault:"on"`

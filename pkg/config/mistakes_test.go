@@ -86,6 +86,8 @@ func mistakes() []mistake {
 		}, {"POINTSYNC_LOW_POINTS", "few", "int64"},
 		{"POINTSYNC_ALLOW_LOCAL_WEBHOOKS", "perhaps", "bool"},
 		{"POINTSYNC_UNTHROTTLED", "perhaps", "bool"},
+		{"POINTSYNC_HSTS", "-1", "from 0"}, {"POINTSYNC_HSTS", "63072001", "to 63072000"},
+		{"POINTSYNC_HSTS", "1 year", "int64"},
 		{"POINTSYNC_TRUSTED_PROXIES", "10.0.0.0/33", "network"}, {"POINTSYNC_TRUSTED_PROXIES", "proxy", "network"},
 		{"POINTSYNC_TRUSTED_PROXIES", "10.0.0.1, 10.0.0.2", "network"},
 		{"POINTSYNC_TRUSTED_PROXIES", "fe80::1%eth0", "network"},
