@@ -54,7 +54,7 @@ TESTFLAGS ?=
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help dev demo test test-sqlite quick cover bench generate screenshots check generated format vet lint tidy contract postman client client-pack guides browser conformance attack fuzz fuzz-api sbom vuln speed sim sim-long proofs counts mutants login-load tools build docker-steps postgres race
+.PHONY: help dev demo test test-sqlite quick cover bench generate screenshots check generated format vet lint tidy contract postman postman-serve client client-pack guides browser conformance attack fuzz fuzz-api sbom vuln speed sim sim-long proofs counts mutants login-load tools build docker-steps postgres race
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' Makefile
@@ -100,7 +100,7 @@ screenshots: $(NODE_TOOLS) ## take the pictures of the sandbox's pages again, in
 # The suite comes last, so that its result is at the end of a log. It leaves the attacks out: they are a step of their
 # own, which prints how many there were.
 check: ATTACKFLAGS = -race $(UNWATCHED)
-check: generated format vet lint tidy tools contract build docker-steps demo postman client guides browser conformance attack speed sim race ## run all that must pass before a change lands
+check: generated format vet lint tidy tools contract build docker-steps demo postman postman-serve client guides browser conformance attack speed sim race ## run all that must pass before a change lands
 
 generated: ## check that the generated code is what `make generate` writes
 	$(HEADLINE) 'generated: the generated code is current'
@@ -132,9 +132,13 @@ contract: $(NODE_TOOLS) ## lint openapi.yaml
 	$(HEADLINE) 'contract: redocly lint'
 	tools/node_modules/.bin/redocly lint --config tools/redocly.yaml openapi.yaml
 
-postman: $(NODE_TOOLS) ## run the Postman collection against a fresh `dev`
-	$(HEADLINE) 'postman: the collection, against a fresh dev'
+postman: $(NODE_TOOLS) ## run the Postman collections against a fresh `dev`, whole and folder by folder
+	$(HEADLINE) 'postman: the collections, against a fresh dev'
 	node .ci/postman.mjs
+
+postman-serve: $(NODE_TOOLS) postgres ## run the Postman collections against two `serve` on PostgreSQL, with the local Stripe
+	$(HEADLINE) 'postman-serve: the collections, against two servers on PostgreSQL'
+	go run ./pkg/store/storetest/pgtest -- node .ci/postman.mjs serve
 
 client: $(NODE_TOOLS) ## build the TypeScript client; check its types and size; test it in Node and Chromium against a fresh `dev`
 	$(HEADLINE) 'client: the TypeScript client, against a fresh dev'

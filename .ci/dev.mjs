@@ -38,8 +38,9 @@ export async function withSandbox(binary, folder, use) {
   return running(binary, ['sandbox', '--addr', sandbox], folder, `http://${sandbox}/_sandbox/clock`, () => use(`http://${sandbox}`));
 }
 
-async function running(binary, args, folder, sign, use) {
-  const dev = spawn(binary, args, { cwd: folder, stdio: ['ignore', 'pipe', 'pipe'] });
+// running calls use while a command of the binary runs, as soon as the address sign answers.
+export async function running(binary, args, folder, sign, use, env = process.env) {
+  const dev = spawn(binary, args, { cwd: folder, env, stdio: ['ignore', 'pipe', 'pipe'] });
   let said = '';
   for (const stream of [dev.stdout, dev.stderr]) stream.on('data', (text) => { said += text; });
   const ended = once(dev, 'exit');

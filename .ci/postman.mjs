@@ -1,11 +1,13 @@
-// Runs every collection in docs/postman against a fresh `pointsync dev`. The collections find it by the variables base_url
-// and sandbox_url. It first fails if they leave out an operation of the contract. At the end it runs the snippets of
-// docs/tokens.md and docs/prices.md.
+// Runs the collections of docs/postman: `node .ci/postman.mjs` against a fresh `pointsync dev`, with each folder that can
+// stand alone once more by itself, and then the snippets of the pages that sign in. `node .ci/postman.mjs serve` runs them
+// against two `pointsync serve` on PostgreSQL with a local Stripe. A collection runs once for each row of the CSV file of
+// its name, if there is one. The script first fails if the collections leave out an operation of the contract.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { root, withBinary, withDev } from './dev.mjs';
+import { withReplicas } from './replicas.mjs';
 import { checkSnippets } from './snippets.mjs';
 
 const collections = join(root, 'docs/postman');
@@ -23,18 +25,52 @@ if (faults.length > 0) {
   process.exit(1);
 }
 
-process.exitCode = await withBinary(async (binary, folder) => {
-  for (const name of names) {
-    const failed = await withDev(binary, folder, (urls) => newman(join(collections, name), urls));
-    if (failed !== 0) return failed;
+// Folders that continue another one, and so do not run alone; and folders for `dev` alone, because only `dev` shows mails.
+const continued = /^(7|8|9|10) /;
+const devAlone = /^23 /;
+
+process.exitCode = await withBinary((binary, folder) => {
+  if (process.argv[2] === 'serve') {
+    return withReplicas(binary, folder, (urls) => each(names, (name) => newman(name, urls, folders(name).filter((f) => !devAlone.test(f)))));
   }
-  return withDev(binary, folder, ({ base_url }) => checkSnippets(base_url));
+  const dev = (use) => withDev(binary, folder, use);
+  return each([
+    ...names.map((name) => () => dev((urls) => newman(name, urls))),
+    ...names.flatMap((name) => alone(name).map((one) => () => dev((urls) => newman(name, urls, [one])))),
+    () => dev(({ base_url }) => checkSnippets(base_url)),
+  ], (step) => step());
 });
 
-async function newman(collection, urls) {
-  const args = ['run', collection, '--color', 'off', '--reporter-cli-no-banner', '--bail', 'failure'];
-  if (existsSync(environment)) args.push('--environment', environment);
-  for (const [key, value] of Object.entries(urls)) args.push('--env-var', `${key}=${value}`);
+// each takes a step with each of the list until one fails, and returns the number of failures.
+async function each(list, step) {
+  for (const one of list) {
+    const failed = await step(one);
+    if (failed !== 0) return failed;
+  }
+  return 0;
+}
+
+// folders returns the folders of a collection, or none if it has only requests.
+function folders(name) {
+  return collection(name).item.filter((item) => item.item).map((item) => item.name);
+}
+
+function alone(name) {
+  return folders(name).filter((folder) => !continued.test(folder));
+}
+
+function collection(name) {
+  return JSON.parse(readFileSync(join(collections, name), 'utf8'));
+}
+
+// newman runs a collection, or some of its folders, with the credentials of dev's admin unless values has others.
+async function newman(name, values, only = []) {
+  const args = ['run', join(collections, name), '--color', 'off', '--reporter-cli-no-banner', '--bail', 'failure'];
+  const rows = join(collections, name.replace('.postman_collection.json', '.csv'));
+  args.push('--environment', environment);
+  if (existsSync(rows)) args.push('--iteration-data', rows);
+  for (const folder of only) args.push('--folder', folder);
+  for (const [key, value] of Object.entries(values)) args.push('--env-var', `${key}=${value}`);
   const run = spawn(join(root, 'tools/node_modules/.bin/newman'), args, { stdio: ['ignore', 'inherit', 'inherit'] });
   const [code] = await once(run, 'exit');
   return code ?? 1;
@@ -43,7 +79,7 @@ async function newman(collection, urls) {
 // leftOut returns the operations that no request of the collections calls, and the exceptions that are not needed.
 function leftOut() {
   const operations = contract();
-  const called = new Set(names.flatMap((name) => requests(JSON.parse(readFileSync(join(collections, name), 'utf8')).item))
+  const called = new Set(names.flatMap((name) => requests(collection(name).item))
     .map((request) => operationOf(request, operations)));
   const missing = operations.filter(({ id }) => !called.has(id) && !exceptions[id]);
   const needless = Object.keys(exceptions).filter((id) => called.has(id) || !operations.some((operation) => operation.id === id));
