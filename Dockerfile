@@ -10,8 +10,7 @@ COPY cmd ./cmd
 COPY pkg ./pkg
 COPY docs ./docs
 COPY catalog.yaml openapi.yaml ./
-# timetzdata puts the time zones into the binary, because the image has none.
-RUN go build -trimpath -tags timetzdata -ldflags "-s -w" -o /out/pointsync ./cmd/pointsync
+RUN go build -trimpath -ldflags "-s -w" -o /out/pointsync ./cmd/pointsync
 # For SQLite in a volume: an empty folder that the user below may write to.
 RUN mkdir -p /out/data
 

@@ -49,6 +49,12 @@ FUZZTIME ?= 60s
 # How many requests `make fuzz-api` sends to each database; SEED says which.
 REQUESTS ?= 20000
 
+# How the suite and the attacks are tested; `make check` uses the race detector.
+GOTEST = go test
+ATTACK = go test
+# SQLite is C translated to Go. Under the race detector it would take three times as long, and show no race of ours.
+RACE = env CGO_ENABLED=1 go test -race -gcflags=github.com/ncruces/go-sqlite3-wasm/...=-race=false
+
 # TESTFLAGS go to `go test`: make test TESTFLAGS='-race -run Spend'
 TESTFLAGS ?=
 
@@ -69,7 +75,7 @@ demo: ## play the whole story once, and fail if a step goes wrong
 
 test: postgres ## run the whole suite, on SQLite and on a real PostgreSQL
 	$(HEADLINE) 'test: the suite, on SQLite and PostgreSQL'
-	go run ./pkg/store/storetest/pgtest -- go test $(TESTFLAGS) ./...
+	go run ./pkg/store/storetest/pgtest -- $(GOTEST) $(TESTFLAGS) ./...
 
 test-sqlite: ## without PostgreSQL: the tests of pkg/, api and cmd on SQLite, without the simulation
 	$(HEADLINE) 'test-sqlite: the tests on SQLite'
@@ -99,7 +105,10 @@ screenshots: $(NODE_TOOLS) ## take the pictures of the sandbox's pages again, in
 
 # The suite comes last, so that its result is at the end of a log. It leaves the attacks out: they are a step of their
 # own, which prints how many there were.
-check: ATTACKFLAGS = -race $(UNWATCHED)
+check: ATTACK = $(RACE)
+# With the flags of the Dockerfile, everything is compiled only twice: as it is shipped, and for the race detector.
+check: export GOFLAGS = -trimpath
+check: export CGO_ENABLED = 0
 check: generated format vet lint tidy tools contract build docker-steps demo postman postman-serve client guides browser conformance attack speed sim race ## run all that must pass before a change lands
 
 generated: ## check that the generated code is what `make generate` writes
@@ -166,7 +175,7 @@ conformance: $(NODE_TOOLS) ## check the sandbox against Stripe's own document, f
 
 attack: postgres ## send some 1,000 hostile requests to a whole server, check each refusal, and print their number
 	$(HEADLINE) 'attack: hostile requests, on SQLite and PostgreSQL'
-	go run ./pkg/store/storetest/pgtest -- go test $(ATTACKFLAGS) ./api -count=1 -v -run '^TestAttack$$'
+	go run ./pkg/store/storetest/pgtest -- $(ATTACK) ./api -count=1 -v -run '^TestAttack$$'
 
 fuzz: postgres ## run each fuzz target for FUZZTIME (60s)
 	$(HEADLINE) 'fuzz: each target for $(FUZZTIME)'
@@ -224,15 +233,12 @@ docker-steps: ## do what the Dockerfile does, without a container engine
 	$(HEADLINE) 'docker-steps: the Dockerfile, step by step'
 	.ci/docker-steps
 
-# SQLite is C translated to Go. Under the race detector it would take three times as long, and show no race of ours.
-UNWATCHED = -gcflags=github.com/ncruces/go-sqlite3-wasm/...=-race=false
-
 # The suite as `make check` runs it, without TestAttack: on PostgreSQL with the race detector, and on SQLite without it.
 # Our code is the same on both, so the detector sees it once.
 BOTH = $(QUICK) ./api ./cmd/pointsync ./pkg/simtest
 race: postgres
 	@.ci/need gcc
-	@$(MAKE) --no-print-directory test TESTFLAGS="-race -timeout 40m -skip '^TestAttack\$$\$$|/^sqlite|//^sqlite' $(UNWATCHED)"
+	@$(MAKE) --no-print-directory test GOTEST='$(RACE)' TESTFLAGS="-timeout 40m -skip '^TestAttack\$$\$$|/^sqlite|//^sqlite'"
 	$(HEADLINE) 'test: the tests on SQLite, without the race detector'
 	go run ./pkg/store/storetest/pgtest -- go test -timeout 40m -skip '^TestAttack$$|OnPostgres$$|/^postgres|//^postgres' $(BOTH)
 

@@ -10,6 +10,7 @@ import (
 	"os/signal"
 	"syscall"
 	"time"
+	_ "time/tzdata" // for TZ in the image, which has no time zones
 
 	"github.com/alecthomas/kong"
 )
