@@ -140,6 +140,8 @@ tools: ## test tools/mutants on a package whose mutants have known results
 contract: $(NODE_TOOLS) ## lint openapi.yaml
 	$(HEADLINE) 'contract: redocly lint'
 	tools/node_modules/.bin/redocly lint --config tools/redocly.yaml openapi.yaml
+	$(HEADLINE) 'contract: spectral lint'
+	tools/node_modules/.bin/spectral lint --ruleset tools/spectral.yaml --fail-severity hint openapi.yaml
 
 postman: $(NODE_TOOLS) ## run the Postman collections against a fresh `dev`, whole and folder by folder
 	$(HEADLINE) 'postman: the collections, against a fresh dev'

@@ -21,7 +21,7 @@ type explained struct {
 	Status   int             `json:"status"`
 	When     []string        `json:"when"`
 	WhatToDo string          `json:"what_to_do"`
-	Example  json.RawMessage `json:"example"` // a Problem with the members of its type
+	Example  json.RawMessage `json:"example_response"` // a Problem with the members of its type
 
 	page []byte
 }

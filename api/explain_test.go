@@ -26,7 +26,7 @@ func TestProblemPages(t *testing.T) {
 		} {
 			a := c.call(http.StatusOK, http.MethodGet, path, nil, "Accept", accept)
 			c.expect(
-				a.text("type") == path && a.text("example.type") == path && len(a.list("when")) > 0 &&
+				a.text("type") == path && a.text("example_response.type") == path && len(a.list("when")) > 0 &&
 					a.text("what_to_do") != "" && lists(a.header, "Vary", "Accept"),
 				"%s for %s: %s", path, accept, a.raw,
 			)

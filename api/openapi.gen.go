@@ -1652,9 +1652,9 @@ type Problem struct {
 
 // ProblemExplained defines model for ProblemExplained.
 type ProblemExplained struct {
-	// Example What every error has (RFC 9457). ValidationProblem, InsufficientPointsProblem and PaymentRequiredProblem have
+	// ExampleResponse What every error has (RFC 9457). ValidationProblem, InsufficientPointsProblem and PaymentRequiredProblem have
 	// more members: tell them apart by `type`.
-	Example Problem `json:"example"`
+	ExampleResponse Problem `json:"example_response"`
 
 	// Status The status of such a response.
 	Status int    `json:"status"`

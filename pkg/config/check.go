@@ -124,6 +124,7 @@ func (c *Config) checkServer(p *problems) {
 		p.placeholder("POINTSYNC_SIGNING_KEYS")
 	}
 	c.checkBounds(p)
+	c.checkHSTS(p)
 	c.checkReceipts(p)
 	if c.PasswordLogin != "on" && c.PasswordLogin != "off" {
 		p.add("POINTSYNC_PASSWORD_LOGIN must be on or off")
@@ -176,6 +177,13 @@ func (c *Config) checkAddresses(p *problems) {
 	}
 }
 
+// checkHSTS bounds how long browsers use TLS alone.
+func (c *Config) checkHSTS(p *problems) {
+	if c.HSTSSeconds < 0 || c.HSTSSeconds > maxHSTSSeconds {
+		p.add("POINTSYNC_HSTS must be from 0 to %d seconds; 0 sends no header", maxHSTSSeconds)
+	}
+}
+
 // maxHSTSSeconds is two years. Browsers keep to it, whatever the server says later, so a slip must not mean longer.
 const maxHSTSSeconds = 63072000
 
@@ -186,9 +194,6 @@ func (c *Config) checkBounds(p *problems) {
 	}
 	if c.ShutdownDelay < 0 || c.ShutdownDelay > 5*time.Minute {
 		p.add("POINTSYNC_SHUTDOWN_DELAY must be from 0s to 5m")
-	}
-	if c.HSTSSeconds < 0 || c.HSTSSeconds > maxHSTSSeconds {
-		p.add("POINTSYNC_HSTS must be from 0 to %d seconds; 0 sends no header", maxHSTSSeconds)
 	}
 	if c.TopUpCoolOff < time.Minute || c.TopUpCoolOff > 24*time.Hour {
 		p.add("POINTSYNC_TOP_UP_COOL_OFF must be from 1m to 24h")
