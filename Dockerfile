@@ -1,5 +1,6 @@
 # Built in two stages. The image holds one static binary, the certificates that it trusts, and nothing else to attack.
-FROM golang:1.26 AS build
+# It compiles on the builder's own processor, also for another one: Go needs no emulator.
+FROM --platform=$BUILDPLATFORM golang:1.26 AS build
 WORKDIR /src
 ENV CGO_ENABLED=0
 # Copy the module files first: they seldom change, so the modules are fetched only when they do.
@@ -10,7 +11,9 @@ COPY cmd ./cmd
 COPY pkg ./pkg
 COPY docs ./docs
 COPY catalog.yaml openapi.yaml ./
-RUN go build -trimpath -ldflags "-s -w" -o /out/pointsync ./cmd/pointsync
+# The builder sets the first two. A release sets the version (.goreleaser.yaml).
+ARG TARGETOS TARGETARCH VERSION
+RUN GOOS=$TARGETOS GOARCH=$TARGETARCH go build -trimpath -ldflags "-s -w -X main.version=$VERSION" -o /out/pointsync ./cmd/pointsync
 # For SQLite in a volume: an empty folder that the user below may write to.
 RUN mkdir -p /out/data
 

@@ -60,10 +60,10 @@ TESTFLAGS ?=
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help dev demo test test-sqlite quick cover bench generate screenshots check generated format vet lint tidy contract postman postman-serve client client-pack guides browser conformance attack fuzz fuzz-api sbom vuln speed sim sim-long proofs counts mutants login-load tools build docker-steps postgres race
+.PHONY: help dev demo test test-sqlite quick cover bench generate screenshots check generated format vet lint tidy contract postman postman-serve client client-pack guides browser conformance attack fuzz fuzz-api sbom vuln speed npm release release-check release-dry-run sim sim-long proofs counts mutants login-load tools build docker-steps postgres race
 
 help: ## print this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' Makefile
 
 dev: ## run the API, the local Stripe and SQLite: no account needed anywhere
 	@echo 'Building. With empty caches, this takes about two minutes; later, seconds.'
@@ -109,7 +109,7 @@ check: ATTACK = $(RACE)
 # With the flags of the Dockerfile, everything is compiled only twice: as it is shipped, and for the race detector.
 check: export GOFLAGS = -trimpath
 check: export CGO_ENABLED = 0
-check: generated format vet lint tidy tools contract build docker-steps demo postman postman-serve client guides browser conformance attack speed sim race ## run all that must pass before a change lands
+check: generated format vet lint tidy tools contract build docker-steps demo postman postman-serve client npm guides browser conformance attack speed sim race ## run all that must pass before a change lands
 
 generated: ## check that the generated code is what `make generate` writes
 	$(HEADLINE) 'generated: the generated code is current'
@@ -164,6 +164,11 @@ guides: $(NODE_TOOLS) ## do what docs/guides say, each in an empty folder and ag
 	@.ci/need chromium
 	node .ci/guides.mjs
 
+npm: ## pack the npm package for this computer, install it offline in an empty folder, and run `npx pointsync dev`
+	$(HEADLINE) 'npm: the npm package, from an empty folder'
+	@.ci/need node npm
+	node .ci/npm.mjs
+
 browser: $(NODE_TOOLS) ## walk through the shop and the sandbox's pages in a real browser, and check them against WCAG 2.1
 	$(HEADLINE) 'browser: the shop and the pages, in a real browser'
 	@.ci/need chromium
@@ -190,8 +195,23 @@ fuzz-api: postgres ## send REQUESTS requests made from openapi.yaml to a whole s
 
 sbom: ## write bin/pointsync.cdx.json: every module in the program, with its licence (CycloneDX)
 	$(HEADLINE) 'sbom: the modules in the program'
-	mkdir -p bin
-	"$$(go -C tools/supply tool -n cyclonedx-gomod)" app -json -licenses -main cmd/pointsync -output bin/pointsync.cdx.json .
+	.ci/sbom bin/pointsync.cdx.json
+
+release-check: ## check .goreleaser.yaml
+	$(HEADLINE) 'release-check: .goreleaser.yaml'
+	"$$(go -C tools/release tool -n goreleaser)" check
+
+release-dry-run: ## make all that a release is made of in dist/, and publish nothing
+	$(HEADLINE) 'release-dry-run: archives, checksums, bills of materials, image, formula, npm packages'
+	@.ci/need node npm
+	.ci/release-dry-run
+
+release: ## publish the tag that is checked out; CI does it (docs/releasing.md)
+	$(HEADLINE) 'release: publish'
+	@.ci/need node npm
+	"$$(go -C tools/release tool -n goreleaser)" release --clean
+	node docs/clients/npm/pack.mjs dist
+	for package in dist/npm/pointsync-cli-*.tgz dist/npm/pointsync-[0-9]*.tgz; do npm publish "$$package" || exit 1; done
 
 vuln: ## look for known vulnerabilities in what we call; needs the network, so it is not part of check
 	$(HEADLINE) 'vuln: known vulnerabilities'

@@ -58,7 +58,8 @@ export async function running(binary, args, folder, sign, use, env = process.env
   }
 }
 
-async function answers(url, server) {
+// answers waits until url answers, and fails if the process server ends before.
+export async function answers(url, server) {
   for (const deadline = Date.now() + startDeadline; Date.now() < deadline; await pause(50)) {
     if (server.exitCode !== null) throw new Error(`the server ended with code ${server.exitCode}`);
     const answer = await fetch(url).catch(() => null);

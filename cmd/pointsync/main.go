@@ -31,6 +31,7 @@ type cli struct {
 	Keys        keysCmd        `cmd:"" help:"Make, list and revoke the keys that services of your own act with."`
 	Keygen      keygenCmd      `cmd:"" help:"Make a signing key for POINTSYNC_SIGNING_KEYS."`
 	Healthcheck healthcheckCmd `cmd:"" help:"Check that a running server is ready; for containers."`
+	Version     versionCmd     `cmd:"" help:"Print the version of this program."`
 }
 
 func main() {
