@@ -137,11 +137,13 @@ tools: ## test tools/mutants on a package whose mutants have known results
 	go -C tools vet ./mutants
 	go -C tools test ./mutants
 
-contract: $(NODE_TOOLS) ## lint openapi.yaml
+contract: $(NODE_TOOLS) ## lint openapi.yaml, and compile a client that a generator writes from it
 	$(HEADLINE) 'contract: redocly lint'
 	tools/node_modules/.bin/redocly lint --config tools/redocly.yaml openapi.yaml
 	$(HEADLINE) 'contract: spectral lint'
 	tools/node_modules/.bin/spectral lint --ruleset tools/spectral.yaml --fail-severity hint openapi.yaml
+	$(HEADLINE) 'contract: a generated client'
+	node .ci/generators.mjs
 
 postman: $(NODE_TOOLS) ## run the Postman collections against a fresh `dev`, whole and folder by folder
 	$(HEADLINE) 'postman: the collections, against a fresh dev'
