@@ -60,7 +60,7 @@ TESTFLAGS ?=
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help dev demo test test-sqlite quick cover bench generate screenshots check generated format vet lint tidy contract postman postman-serve client client-pack guides browser conformance attack fuzz fuzz-api sbom vuln speed npm release release-check release-dry-run sim sim-long proofs counts mutants login-load tools build docker-steps postgres race
+.PHONY: help dev demo test test-sqlite quick cover bench generate screenshots check generated format vet lint tidy contract postman postman-serve client client-pack guides site browser conformance attack fuzz fuzz-api sbom vuln speed npm release release-check release-dry-run sim sim-long proofs counts mutants login-load tools build docker-steps postgres race
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' Makefile
@@ -109,7 +109,7 @@ check: ATTACK = $(RACE)
 # With the flags of the Dockerfile, everything is compiled only twice: as it is shipped, and for the race detector.
 check: export GOFLAGS = -trimpath
 check: export CGO_ENABLED = 0
-check: generated format vet lint tidy tools contract build docker-steps demo postman postman-serve client npm guides browser conformance attack speed sim race ## run all that must pass before a change lands
+check: generated format vet lint tidy tools contract build docker-steps demo postman postman-serve client npm guides site browser conformance attack speed sim race ## run all that must pass before a change lands
 
 generated: ## check that the generated code is what `make generate` writes
 	$(HEADLINE) 'generated: the generated code is current'
@@ -170,6 +170,10 @@ npm: ## pack the npm package for this computer, install it offline in an empty f
 	$(HEADLINE) 'npm: the npm package, from an empty folder'
 	@.ci/need node npm
 	node .ci/npm.mjs
+
+site: $(NODE_TOOLS) ## build docs and the contract as a static site in bin/site, and check its links
+	$(HEADLINE) 'site: docs as a static site'
+	node .ci/site.mjs
 
 browser: $(NODE_TOOLS) ## walk through the shop and the sandbox's pages in a real browser, and check them against WCAG 2.1
 	$(HEADLINE) 'browser: the shop and the pages, in a real browser'
