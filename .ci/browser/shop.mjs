@@ -55,8 +55,13 @@ async function story(page, urls, world) {
     await spend(page, 30);
     await said(page, 'Spend', 'Spent 30 points.');
     await points(page, 70);
+    await page.getByText('For developers').click();
     await page.locator('#log').getByText('200 (replayed)').waitFor();
     must(sent['/points/spend'].length === 2 && new Set(sent['/points/spend']).size === 1, `it was asked under ${sent['/points/spend']}`);
+  });
+  await step('the history has a picture of the balance', async () => {
+    await page.getByRole('img', { name: 'Your balance: 70 now; of the last 2, the highest 100, the lowest 70' }).waitFor();
+    await accessible(page, 'the shop with a history and the developer\'s panel');
   });
   await step('a spend of too much is refused', async () => {
     await spend(page, 1000);

@@ -20,6 +20,7 @@ export function showCatalog() {
   byId("catalog").setAttribute("aria-busy", "false");
   onSession(() => {
     byId("terms").hidden = !session;
+    byId("to-buy").hidden = Boolean(session);
     if (!session) byId("terms").querySelectorAll("input").forEach((input) => Object.assign(input, { value: "", checked: false }));
     cards.forEach((fit) => fit());
   });
@@ -57,7 +58,7 @@ function fitPlan(plan) {
     step.hidden = !session || mine;
     badge.hidden = !mine;
     badge.textContent = mine ? `Your plan: ${seats(plan.id, subscription.quantity)}` : "";
-    verb.textContent = subscription ? "Change to" : "Subscribe";
+    verb.textContent = subscription ? "Switch to" : "Subscribe";
   };
 }
 

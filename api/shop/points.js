@@ -1,5 +1,6 @@
 // Points: the balance, spending, the history, how few are low, and what the token says of them.
-import { catalog } from "./catalog.js";
+import { catalog, packOf, planOf } from "./catalog.js";
+import { drawSteps } from "./chart.js";
 import { call, insist } from "./client.js";
 import { byId, count, el, facts, onClick, onSubmit, say, when } from "./page.js";
 import { claimsOf, onSession, session } from "./session.js";
@@ -8,6 +9,7 @@ onSession(() => {
   for (const name of ["available", "held", "debt"]) byId(name).textContent = count(session?.points?.[name] ?? 0);
   if (session) return showClaims(claimsOf(session.token));
   byId("entries").replaceChildren();
+  drawSteps(byId("balance"), [], "");
   byId("receipt").hidden = true;
 });
 
@@ -67,18 +69,27 @@ onSubmit(spend, async (form) => {
 // ---- The history ---------------------------------------------------------------------------------------------------
 
 let cursor = null;
+let balances = []; // after each entry that the table shows, the oldest first
 
 export async function showEntries(from = null) {
   const page = await call("GET", `/points/entries?limit=10${from ? `&cursor=${encodeURIComponent(from)}` : ""}`);
   const rows = page.entries.map((e) => el("tr", {},
-    el("th", { scope: "row" }, e.description || (e.action ? `${words(e.action)} × ${e.quantity}` : e.kind), el("small", {}, `${e.kind}, ${when(e.created_at)}`)),
+    el("th", { scope: "row" }, titleOf(e), el("small", {}, `${e.kind}, ${when(e.created_at)}`)),
     el("td", { className: `num ${e.amount < 0 ? "less" : "more"}` }, (e.amount < 0 ? "−" : "+") + count(Math.abs(e.amount))),
     el("td", { className: "num" }, count(e.balance_after))));
   if (from) byId("entries").append(...rows);
   else byId("entries").replaceChildren(...rows);
+  balances = [...page.entries.map((e) => e.balance_after).reverse(), ...(from ? balances : [])];
+  drawSteps(byId("balance"), balances, "Your balance");
   cursor = page.next_cursor;
   byId("older").hidden = !cursor;
   byId("no-entries").hidden = byId("entries").children.length > 0;
+}
+
+// titleOf says what an entry is for: of a purchase, what the item is called in the catalogue.
+function titleOf({ description, action, quantity, kind }) {
+  const item = planOf(description) ?? packOf(description);
+  return item?.name ?? (description || (action ? `${words(action)} × ${quantity}` : words(kind)));
 }
 
 onClick(byId("older"), () => showEntries(cursor));

@@ -14,7 +14,7 @@ import { lookAtOwed, showPlans } from "./subscription.js";
 import { fillTopUp, showPacks, showTopUp } from "./topup.js";
 
 onSession(() => {
-  for (const id of ["account", "settings", "self", "books", "who"]) byId(id).hidden = !session;
+  for (const id of ["account", "settings", "self", "books", "held-token", "who"]) byId(id).hidden = !session;
   byId("gate").hidden = session !== null;
   byId("email").textContent = session?.user?.email ?? "";
   if (session) return;

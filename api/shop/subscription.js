@@ -6,6 +6,9 @@ import { showEntries } from "./points.js";
 import { onSession, session } from "./session.js";
 
 const over = ["canceled", "incomplete_expired"];
+// Stripe's states in a customer's words.
+const statusWords = { trialing: "free trial", past_due: "payment failed", unpaid: "payment owed", incomplete: "first payment missing",
+  canceled: "ended", incomplete_expired: "ended" };
 
 // live says whether a subscription refuses a second one, and so is changed rather than bought.
 export const live = (s) => Boolean(s) && ![...over, "incomplete"].includes(s.status);
@@ -17,7 +20,7 @@ function showSubscription() {
   byId("plan").hidden = !s || over.includes(s.status);
   facts(byId("subscription"), !s ? [["Plan", "none"]] : [
     ["Plan", seats(s.plan, s.quantity)],
-    ["Status", s.status.replaceAll("_", " ")],
+    ["Status", statusWords[s.status] ?? s.status],
     ["Access", s.until ? `until ${day(s.until)}` : "none"],
     ...(s.features?.length ? [["With", s.features.join(", ")]] : []),
     ...(byId("plan").hidden ? [] : [["Next", next(s)]]),
@@ -26,13 +29,13 @@ function showSubscription() {
   const changeable = ["active", "trialing"].includes(s.status);
   byId("change").hidden = !changeable;
   byId("state").textContent = { // what the server would refuse is said here before it is asked for
-    incomplete: "The first payment is not made yet. Make it under “Manage billing”, or cancel.",
-    past_due: "The last payment failed. Pay it under “Manage billing”.",
-    unpaid: "Payments are owed. Pay them under “Manage billing”, or cancel.",
-    paused: "It is paused. To resume begins a new period, which is charged at once.",
+    incomplete: "Your first payment is missing. Make it under “Manage billing”, or cancel.",
+    past_due: "Your last payment failed. Pay it under “Manage billing” to keep your plan.",
+    unpaid: "You owe payments, so your plan is off. Pay them under “Manage billing”, or cancel.",
+    paused: "Your plan is paused. If you resume it, a new period begins and is charged at once.",
   }[s.status] ?? `${seats(s.plan, s.quantity)} ${next(s)}.`;
   byId("resume").hidden = !s.ends_at && !s.scheduled_change && !s.collection_paused && s.status !== "paused";
-  byId("resume").textContent = s.status === "paused" ? "Resume and pay" : s.scheduled_change ? `Stay with ${seats(s.plan, s.quantity)}` : s.ends_at ? "Keep the subscription" : "Collect payments again";
+  byId("resume").textContent = s.status === "paused" ? "Resume and pay" : s.scheduled_change ? `Keep ${seats(s.plan, s.quantity)}` : s.ends_at ? "Keep my plan" : "Collect payments again";
   const endsSoon = s.ends_at && new Date(s.ends_at) <= new Date(s.current_period_end);
   const atEnd = (changeable || s.status === "past_due") && !endsSoon;
   byId("at-end").hidden = !atEnd;
@@ -96,7 +99,7 @@ export async function preview(plan, quantity) {
     now ? "" : `Until then you keep what you have paid for. Then it costs ${money(amount * p.quantity, currency)} every ${interval}.`,
     session.subscription?.ends_at ? "Its end is taken back, as soon as this is paid." : "",
   ].filter(Boolean).join(" ");
-  byId("accept").textContent = p.amount_due ? `Pay ${money(p.amount_due, p.currency)} and change` : now ? "Change now" : `Change on ${day(p.at)}`;
+  byId("accept").textContent = p.amount_due ? `Pay ${money(p.amount_due, p.currency)} and switch` : now ? "Switch now" : `Switch on ${day(p.at)}`;
   reveal(byId("offer"));
 }
 
