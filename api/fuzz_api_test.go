@@ -232,8 +232,11 @@ func (f *fuzzer) report(t *testing.T) {
 	for _, kind := range slices.Sorted(maps.Keys(f.faults)) {
 		t.Errorf("%d times %s: first %s", f.faults[kind].count, kind, f.faults[kind].first)
 	}
-	if said := f.stage.faults.String(); said != "" {
-		t.Errorf("told as faults of ours: %.2000s", said)
+	for line := range strings.Lines(f.stage.faults.String()) {
+		// The stage is a second server on the database. Marking jobs as done can deadlock there; River tries again.
+		if !strings.Contains(line, "jobcompleter.BatchCompleter: Completer error (will retry") {
+			t.Errorf("told as a fault of ours: %.500s", line)
+		}
 	}
 	var served []string
 	byClass := map[int]int{}
