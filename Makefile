@@ -1,7 +1,7 @@
 # The commands of daily work; `make` alone lists them. Steps that need more than a line are scripts in .ci/.
 
-# Each step of `make check` prints its name in one line, so that a log can be read at a glance.
-HEADLINE = @printf '\n== %s\n'
+# Each step of `make check` prints the time and its name in one line, so that a log can be read at a glance.
+HEADLINE = @printf '\n== %s %s\n' "$$(date +%T)"
 POINTSYNC = go run ./cmd/pointsync
 NODE_TOOLS = tools/node_modules/.package-lock.json
 
