@@ -55,8 +55,8 @@ func (w *world) disagreement(ctx context.Context, u *user) (string, error) {
 	return w.disagreementWithin(ctx, u, now)
 }
 
-// compareCustomer compares the account's customer with those that Stripe has for its email. Stripe may have one that the
-// account does not know yet, if the server was killed after it had made one: in place of none, or of one that was
+// compareCustomer compares the account's customer with those that Stripe has for its email. Stripe may have one that
+// the account does not know yet, if the server was killed after it had made one: in place of none, or of one that was
 // deleted at Stripe. The next order finds it.
 func (s atStripe) compareCustomer(has billing.CustomerID, gone []string) string {
 	switch {
