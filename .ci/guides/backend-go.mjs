@@ -16,6 +16,6 @@ export async function walk({ guide, home, api, data, binary }) {
   must(run('gofmt', ['-l', '.'], { cwd: home, stdio: 'pipe' }).stdout.length === 0, 'the code of the page is not formatted by gofmt');
   const [address] = await freePorts(1);
   const other = new Guide('backend');
-  const secrets = { ...setUp(other, { binary, data, api, address }), GOFLAGS: '-mod=mod', GOWORK: 'off', GOPROXY: 'off' };
+  const secrets = { ...setUp(other, { binary, data, api, address }), GOFLAGS: `${process.env.GOFLAGS ?? ''} -mod=mod`, GOWORK: 'off', GOPROXY: 'off' };
   await withBackend(guide.command('POINTSYNC_URL='), { home, address, secrets }, () => requests(other, address, api));
 }

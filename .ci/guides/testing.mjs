@@ -12,7 +12,7 @@ export async function walk({ guide, home, api, stripe }) {
   guide.goModule(inGo);
   guide.cutOut(inGo, /_test\.go$/);
   must(run('gofmt', ['-l', '.'], { cwd: inGo, stdio: 'pipe' }).stdout.length === 0, 'the code of the page is not formatted by gofmt');
-  const env = { ...process.env, GOFLAGS: '-mod=mod', GOWORK: 'off', GOPROXY: 'off', POINTSYNC_URL: api, VITE_API: api, STRIPE_URL: stripe };
+  const env = { ...process.env, GOFLAGS: `${process.env.GOFLAGS ?? ''} -mod=mod`, GOWORK: 'off', GOPROXY: 'off', POINTSYNC_URL: api, VITE_API: api, STRIPE_URL: stripe };
   const [program, ...args] = guide.command('go test').split(' ');
   run(program, [...args, '-v'], { cwd: inGo, env });
 
