@@ -22,9 +22,13 @@ const docsPolicy = "default-src 'none'; base-uri 'none'; script-src 'self' 'unsa
 // servePages installs the routes that do not speak JSON.
 func servePages(e *echo.Echo, o Options, metrics *prometheus.Registry) error {
 	metrics.MustRegister(
-		newRunMetrics(o.DB), newOutgoingMetrics(o.DB), newStreamMetric(o.Accounts), collectors.NewGoCollector(),
+		newRunMetrics(o.DB), newOutgoingMetrics(o.DB), newStreamMetric(o.Accounts), newWorkMetrics(o.DB, o.Jobs),
+		newPoolMetrics(o.DB), collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 	)
+	if o.Metrics != nil {
+		metrics.MustRegister(o.Metrics)
+	}
 	e.GET("/metrics", echo.WrapHandler(promhttp.HandlerFor(metrics, promhttp.HandlerOpts{})))
 	e.GET("/openapi.yaml", func(c echo.Context) error { return c.Blob(http.StatusOK, "application/yaml", openAPI) })
 	docs := problemIfMissing(docsPage(o))

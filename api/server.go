@@ -21,7 +21,9 @@ import (
 	"github.com/pointsync/pointsync/pkg/catalog"
 	"github.com/pointsync/pointsync/pkg/checkout"
 	"github.com/pointsync/pointsync/pkg/inbox"
+	"github.com/pointsync/pointsync/pkg/jobs"
 	"github.com/pointsync/pointsync/pkg/mail"
+	"github.com/pointsync/pointsync/pkg/metric"
 	"github.com/pointsync/pointsync/pkg/outbox"
 	"github.com/pointsync/pointsync/pkg/store"
 	"github.com/pointsync/pointsync/pkg/token"
@@ -49,6 +51,9 @@ type Options struct {
 	// streams. Nil means never.
 	Leaving <-chan struct{}
 	Log     *slog.Logger
+
+	Metrics *metric.Metrics // what this process counts itself; nil: nothing
+	Jobs    *jobs.Runner    // whose kinds of job the metrics name
 }
 
 // server implements the generated interface.

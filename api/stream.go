@@ -55,7 +55,7 @@ func (s *server) streamSession(c echo.Context) error {
 	if err != nil || known != session.Account.Version {
 		out.session(session.Account.Version, s.toAPISession(session))
 	}
-	watch.Sent(session.Account.Version)
+	s.accounts.Told(ctx, watch, session.Account)
 	s.follow(ctx, out, watch, session.Account.Version, lengthOf(c))
 	return nil
 }
@@ -96,7 +96,7 @@ func (s *server) follow(ctx context.Context, out *events, watch *account.Watch, 
 			}
 			sent = session.Account.Version
 			out.session(session.Account.Version, s.toAPISession(session))
-			watch.Sent(sent)
+			s.accounts.Told(ctx, watch, session.Account)
 		}
 	}
 }

@@ -21,6 +21,7 @@ import (
 	"github.com/pointsync/pointsync/pkg/jobs"
 	"github.com/pointsync/pointsync/pkg/ledger"
 	"github.com/pointsync/pointsync/pkg/mail"
+	"github.com/pointsync/pointsync/pkg/metric"
 	"github.com/pointsync/pointsync/pkg/oidc"
 	"github.com/pointsync/pointsync/pkg/outbox"
 	"github.com/pointsync/pointsync/pkg/reconcile"
@@ -47,6 +48,7 @@ type world struct {
 	syncer *reconcile.Syncer
 	secret string // of the webhook endpoint
 	keys   token.Keys
+	counts *metric.Metrics // of all its servers
 
 	seen    sync.Map // the operations that were called with success
 	signing string   // the key of tokens, as the setting has it
@@ -72,8 +74,10 @@ func eachWorld(t *testing.T, f func(t *testing.T, w *world)) {
 // newWorld wires the packages as the program does. prepare does what the database needs before its first use.
 func newWorld(t testing.TB, databaseURL string, prepare ...func(*store.DB)) *world {
 	t.Helper()
-	w := &world{House: housetest.New(t, housetest.Options{Retries: true}), t: t}
+	counts := metric.New("test")
+	w := &world{House: housetest.New(t, housetest.Options{Retries: true, Metrics: counts}), t: t, counts: counts}
 	w.db = w.Open(t, databaseURL)
+	w.db.CountIn(counts)
 	for _, f := range prepare {
 		f(w.db)
 	}
@@ -109,14 +113,14 @@ func (w *world) wireWith(leaving <-chan struct{}, log *slog.Logger) http.Handler
 	must(t, err)
 	events := inbox.New(inbox.Options{
 		DB: w.db, Stripe: w.Stripe, Syncer: syncer, Jobs: runner, Secrets: []string{"whsec_being_rolled", w.secret},
-		Log: log,
+		Metrics: w.counts, Log: log,
 	})
 	tokens := token.NewIssuer(w.keys, "pointsync", "pointsync", w.Now).WithFeatures(w.Catalog.Features)
 	accounts, err := account.New(account.Options{
 		DB: w.db, Tokens: tokens, Receipts: token.NewReceipts(tokens, "pointsync/receipts"), Syncer: syncer,
 		Catalog: w.Catalog, KeyRate: cmp.Or(w.keyRate, 200), Unthrottled: !w.throttled,
 		Issuers: oidc.New(w.issuers, time.Now), PasswordsOff: w.passwordsOff,
-		Product: "Picture Mill", Sender: w.sender, LinkURL: appURL, Private: w.private,
+		Product: "Picture Mill", Sender: w.sender, LinkURL: appURL, Private: w.private, Metrics: w.counts,
 	})
 	must(t, err)
 	accounts.RegisterJobs(runner)
@@ -142,6 +146,8 @@ func (w *world) wireWith(leaving <-chan struct{}, log *slog.Logger) http.Handler
 		Shop:       !w.bare,
 		SandboxURL: w.Sandbox,
 		Leaving:    leaving,
+		Metrics:    w.counts,
+		Jobs:       runner,
 
 		HSTSSeconds: w.hsts,
 		Log:         log,

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"runtime/debug"
 	"time"
 
 	"github.com/pointsync/pointsync/api"
@@ -20,6 +21,7 @@ import (
 	"github.com/pointsync/pointsync/pkg/jobs"
 	"github.com/pointsync/pointsync/pkg/ledger"
 	"github.com/pointsync/pointsync/pkg/mail"
+	"github.com/pointsync/pointsync/pkg/metric"
 	"github.com/pointsync/pointsync/pkg/oidc"
 	"github.com/pointsync/pointsync/pkg/outbox"
 	"github.com/pointsync/pointsync/pkg/reconcile"
@@ -80,10 +82,12 @@ func newApp(ctx context.Context, p parts) (_ *app, err error) {
 			a.db.Close()
 		}
 	}()
-	if a.stripe, err = newGateway(c, p.now, p.log); err != nil {
+	counts := metric.New(versionOf(version, debug.ReadBuildInfo))
+	a.db.CountIn(counts)
+	if a.stripe, err = newGateway(c, p.now, counts, p.log); err != nil {
 		return nil, err
 	}
-	a.syncer = reconcile.New(a.db, a.stripe, p.catalog, policyOf(c), p.log)
+	a.syncer = reconcile.New(a.db, a.stripe, p.catalog, policyOf(c), counts, p.log)
 	sales := checkout.New(a.db, a.stripe, p.catalog, a.syncer, c.AllowedOrigins, p.log)
 	topUps := checkout.NewTopUps(a.db, a.stripe, p.catalog, a.syncer, c.TopUpCoolOff, p.log)
 	if a.jobs, err = jobs.New(a.db, p.log); err != nil {
@@ -96,18 +100,12 @@ func newApp(ctx context.Context, p parts) (_ *app, err error) {
 		Jobs:             a.jobs,
 		Secrets:          reveal(c.WebhookSecrets),
 		Livemode:         c.Live(),
+		Metrics:          counts,
 		Log:              p.log,
 		BackfillInterval: c.Backfill,
 	})
 	tokens := token.NewIssuer(keys, c.Issuer, c.Audience, p.now).WithFeatures(p.catalog.Features)
-	a.accounts, err = account.New(account.Options{
-		DB: a.db, Tokens: tokens, Receipts: token.NewReceipts(tokens, c.ReceiptsFor()), Syncer: a.syncer,
-		Catalog: p.catalog, KeyRate: c.KeyRate, Unthrottled: c.Unthrottled,
-		// Issuers date their tokens by the real time.
-		Issuers: oidc.New(p.issuers, time.Now), PasswordsOff: c.PasswordLogin == "off",
-		Product: c.ProductName, Sender: sender, LinkURL: c.LinkURL, Private: c.PrivateRegistration(), Log: p.log,
-	})
-	if err != nil {
+	if a.accounts, err = a.newAccounts(p, tokens, sender, counts); err != nil {
 		return nil, err
 	}
 	outbox.NewCourier(a.db, c.LocalWebhooks, time.Now, p.log).RegisterJobs(a.jobs)
@@ -127,9 +125,26 @@ func newApp(ctx context.Context, p parts) (_ *app, err error) {
 		SandboxURL: p.sandboxURL,
 		Mails:      p.mails,
 		Leaving:    a.leaving,
+		Metrics:    counts,
+		Jobs:       a.jobs,
 		Log:        p.log,
 	})
 	return a, err
+}
+
+// newAccounts makes the service of accounts from the packages below it.
+func (a *app) newAccounts(
+	p parts, tokens *token.Issuer, sender mail.Sender, counts *metric.Metrics,
+) (*account.Service, error) {
+	c := p.config
+	return account.New(account.Options{
+		DB: a.db, Tokens: tokens, Receipts: token.NewReceipts(tokens, c.ReceiptsFor()), Syncer: a.syncer,
+		Catalog: p.catalog, KeyRate: c.KeyRate, Unthrottled: c.Unthrottled,
+		// Issuers date their tokens by the real time.
+		Issuers: oidc.New(p.issuers, time.Now), PasswordsOff: c.PasswordLogin == "off",
+		Product: c.ProductName, Sender: sender, LinkURL: c.LinkURL, Private: c.PrivateRegistration(), Log: p.log,
+		Metrics: counts,
+	})
 }
 
 // senderOf returns what sends mail, or nil if nothing does.
@@ -177,8 +192,12 @@ func openStore(ctx context.Context, c config.Config, now func() time.Time, migra
 	return db, nil
 }
 
-func newGateway(c config.Config, now func() time.Time, log *slog.Logger) (*stripegw.Gateway, error) {
-	return stripegw.New(stripegw.Options{Key: c.StripeKey.Reveal(), BaseURL: c.StripeAPIBase, Logger: log, Now: now})
+func newGateway(
+	c config.Config, now func() time.Time, counts *metric.Metrics, log *slog.Logger,
+) (*stripegw.Gateway, error) {
+	return stripegw.New(stripegw.Options{
+		Key: c.StripeKey.Reveal(), BaseURL: c.StripeAPIBase, Logger: log, Now: now, Metrics: counts,
+	})
 }
 
 func reveal(secrets []config.Secret) []string {

@@ -198,7 +198,7 @@ func (s *devServer) wire(ctx context.Context, d devCmd, items *catalog.Catalog, 
 	c := devConfig(dir, s.url, s.sandboxURL)
 	c.SigningKeys = config.Secret(keys)
 	c.AllowedOrigins = slices.Concat([]string{s.url}, localApps, d.AllowOrigin)
-	gateway, err := newGateway(c, now, log)
+	gateway, err := newGateway(c, now, nil, log)
 	if err != nil {
 		return nil, err
 	}

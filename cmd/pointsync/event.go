@@ -172,7 +172,7 @@ func (t target) inbox(ctx context.Context) (_ *inbox.Inbox, closeAll func() erro
 	if err != nil {
 		return nil, nil, err
 	}
-	gateway, err := newGateway(c, now, log)
+	gateway, err := newGateway(c, now, nil, log)
 	if err != nil {
 		return nil, nil, err
 	}

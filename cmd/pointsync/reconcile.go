@@ -133,7 +133,7 @@ func (s stripeReconcileCmd) comparison(ctx context.Context) (_ *audit.Comparison
 	if err != nil {
 		return nil, nil, err
 	}
-	gateway, err := newGateway(c, now, log)
+	gateway, err := newGateway(c, now, nil, log)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -141,7 +141,7 @@ func (s stripeReconcileCmd) comparison(ctx context.Context) (_ *audit.Comparison
 	if err != nil {
 		return nil, nil, err
 	}
-	syncer := reconcile.New(db, gateway, items, policyOf(c), log)
+	syncer := reconcile.New(db, gateway, items, policyOf(c), nil, log)
 	return &audit.Comparison{
 		DB: db, Syncer: syncer, Repair: !s.DryRun, Pace: time.Duration(float64(time.Second) / s.Rate),
 	}, func() error { return errors.Join(db.Close(), release()) }, nil

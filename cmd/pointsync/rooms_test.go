@@ -14,8 +14,8 @@ const module = "github.com/pointsync/pointsync/"
 
 // rooms are the packages of the design, lowest first. A room may import only rooms that come before it.
 var rooms = []string{
-	"pkg/billing", "pkg/mail", "pkg/config", "pkg/catalog", "pkg/oidc", "pkg/store", "pkg/jobs", "pkg/stripegw",
-	"pkg/token", "pkg/outbox", "pkg/ledger", "pkg/reconcile",
+	"pkg/billing", "pkg/metric", "pkg/mail", "pkg/config", "pkg/catalog", "pkg/oidc", "pkg/store", "pkg/jobs",
+	"pkg/stripegw", "pkg/token", "pkg/outbox", "pkg/ledger", "pkg/reconcile",
 	"pkg/audit", "pkg/inbox", "pkg/account", "pkg/checkout", "docs", "api", "cmd/pointsync",
 }
 
@@ -25,7 +25,7 @@ var testRooms = map[string]string{
 	"pkg/store/storetest":     "pkg/billing pkg/store",
 	"pkg/sandbox/sandboxtest": "",
 	"pkg/mail/mailtest":       "",
-	"pkg/housetest": "pkg/billing pkg/catalog pkg/store pkg/stripegw pkg/reconcile pkg/sandbox " +
+	"pkg/housetest": "pkg/billing pkg/metric pkg/catalog pkg/store pkg/stripegw pkg/reconcile pkg/sandbox " +
 		"pkg/store/storetest pkg/sandbox/sandboxtest",
 }
 
@@ -45,6 +45,7 @@ var doorkeepers = map[string]string{
 	"github.com/wneessen/go-mail":     "pkg/mail",
 	"github.com/yuin/goldmark":        "docs",
 	"github.com/emersion/":            "pkg/mail/mailtest",
+	"github.com/prometheus/":          "pkg/metric api",
 }
 
 // TestImportsOnlyGoDown proves that every import of the product goes down the list of rooms. The sandbox imports no

@@ -140,6 +140,6 @@ func stripeAndCatalog(ctx context.Context) (*stripegw.Gateway, *catalog.Catalog,
 	if err != nil {
 		return nil, nil, nil, err
 	}
-	gateway, err := newGateway(c, now, log)
+	gateway, err := newGateway(c, now, nil, log)
 	return gateway, items, now, err
 }

@@ -22,6 +22,7 @@ import (
 	"github.com/pointsync/pointsync/pkg/jobs"
 	"github.com/pointsync/pointsync/pkg/ledger"
 	"github.com/pointsync/pointsync/pkg/mail"
+	"github.com/pointsync/pointsync/pkg/metric"
 	"github.com/pointsync/pointsync/pkg/oidc"
 	"github.com/pointsync/pointsync/pkg/reconcile"
 	"github.com/pointsync/pointsync/pkg/store"
@@ -56,6 +57,7 @@ type Service struct {
 	linkURL string
 	private bool
 	jobs    *jobs.Runner // nil before RegisterJobs
+	metrics *metric.Metrics
 	log     *slog.Logger
 }
 
@@ -74,10 +76,11 @@ type Options struct {
 	// PasswordsOff lets no one log in with a password, or register with one.
 	PasswordsOff bool
 
-	Product string       // as mails name it
-	Sender  mail.Sender  // nil: no mail is sent, and what needs one is refused
-	LinkURL string       // of the page that the links in mails lead to
-	Private bool         // registering must not show who has an account; this needs a Sender
+	Product string      // as mails name it
+	Sender  mail.Sender // nil: no mail is sent, and what needs one is refused
+	LinkURL string      // of the page that the links in mails lead to
+	Private bool        // registering must not show who has an account; this needs a Sender
+	Metrics *metric.Metrics
 	Log     *slog.Logger // nil: what becomes of mails is not logged
 }
 
@@ -105,6 +108,7 @@ func New(o Options) (*Service, error) {
 		sender:  o.Sender,
 		linkURL: o.LinkURL,
 		private: o.Private,
+		metrics: o.Metrics,
 		log:     cmp.Or(o.Log, slog.New(slog.DiscardHandler)),
 	}
 	var err error
@@ -182,6 +186,19 @@ func newAccount(now time.Time, email, hash string) billing.Account {
 // Login checks an email and a password, and begins a login. Errors: EUnauthorized (the same for an unknown email and a
 // wrong password), EAccountClosed, ETooMany, EPasswordLoginOff.
 func (s *Service) Login(ctx context.Context, email, password string) (Session, error) {
+	out, err := s.logIn(ctx, email, password)
+	s.countLogin(metric.LoginPassword, err)
+	return out, err
+}
+
+// countLogin counts a login that failed.
+func (s *Service) countLogin(method metric.LoginMethod, err error) {
+	if err != nil {
+		s.metrics.LoginFailed(method, metric.LoginReasonOf(err))
+	}
+}
+
+func (s *Service) logIn(ctx context.Context, email, password string) (Session, error) {
 	if err := s.passwordsOn(); err != nil {
 		return Session{}, err
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 
 	"github.com/pointsync/pointsync/pkg/billing"
+	"github.com/pointsync/pointsync/pkg/metric"
 	"github.com/pointsync/pointsync/pkg/oidc"
 	"github.com/pointsync/pointsync/pkg/store"
 )
@@ -12,6 +13,12 @@ import (
 // Exchange logs in the person whom an issuer's ID token names, and makes their account at the first time. nonce is what
 // the caller sent to the issuer, or "". Errors: EUnauthorized, EIssuerUnavailable, EAccountClosed, ETooMany.
 func (s *Service) Exchange(ctx context.Context, idToken, nonce string) (Session, error) {
+	out, err := s.exchange(ctx, idToken, nonce)
+	s.countLogin(metric.LoginIDToken, err)
+	return out, err
+}
+
+func (s *Service) exchange(ctx context.Context, idToken, nonce string) (Session, error) {
 	who, err := s.issuers.Verify(ctx, idToken, nonce) // it may ask the issuer, so it is in no transaction
 	// Who holds an expired token of the issuer's guesses nothing.
 	if billing.CodeOf(err) == billing.EUnauthorized && !errors.Is(err, oidc.ErrExpired) {

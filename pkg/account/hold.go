@@ -5,6 +5,7 @@ import (
 
 	"github.com/pointsync/pointsync/pkg/billing"
 	"github.com/pointsync/pointsync/pkg/ledger"
+	"github.com/pointsync/pointsync/pkg/metric"
 	"github.com/pointsync/pointsync/pkg/reconcile"
 	"github.com/pointsync/pointsync/pkg/token"
 )
@@ -27,6 +28,16 @@ func (s *Service) Hold(ctx context.Context, c token.Claims, r ledger.HoldRequest
 }
 
 func (s *Service) hold(ctx context.Context, c caller, r ledger.HoldRequest) (Held, error) {
+	held, err := s.setAside(ctx, c, r)
+	s.countHold(metric.HoldMade, held, err)
+	return held, err
+}
+
+func (s *Service) countHold(op metric.HoldOperation, h Held, err error) {
+	s.metrics.Hold(op, metric.OutcomeOf(err, h.Stale, h.Replayed))
+}
+
+func (s *Service) setAside(ctx context.Context, c caller, r ledger.HoldRequest) (Held, error) {
 	r.Key, r.By, r.Login, r.Caps = c.keySpace+r.Key, c.actor, c.login, s.catalog.Caps
 	price, err := s.price(c, r.Amount, r.Action, r.Quantity)
 	if err != nil {
@@ -58,6 +69,12 @@ func (s *Service) Capture(ctx context.Context, c token.Claims, r ledger.CaptureR
 }
 
 func (s *Service) capture(ctx context.Context, c caller, r ledger.CaptureRequest) (Held, error) {
+	held, err := s.useHeld(ctx, c, r)
+	s.countHold(metric.HoldCaptured, held, err)
+	return held, err
+}
+
+func (s *Service) useHeld(ctx context.Context, c caller, r ledger.CaptureRequest) (Held, error) {
 	r.Key, r.By, r.Login, r.WholeOnly = c.keySpace+r.Key, c.actor, c.login, !c.anyAmount
 	held, err := ledger.Capture(ctx, s.db, c.account, r)
 	return s.answer(ctx, c, held, "", err)
@@ -70,6 +87,12 @@ func (s *Service) Release(ctx context.Context, c token.Claims, r ledger.ReleaseR
 }
 
 func (s *Service) release(ctx context.Context, c caller, r ledger.ReleaseRequest) (Held, error) {
+	held, err := s.giveBack(ctx, c, r)
+	s.countHold(metric.HoldReleased, held, err)
+	return held, err
+}
+
+func (s *Service) giveBack(ctx context.Context, c caller, r ledger.ReleaseRequest) (Held, error) {
 	r.Key, r.By, r.Login = c.keySpace+r.Key, c.actor, c.login
 	held, err := ledger.Release(ctx, s.db, c.account, r)
 	return s.answer(ctx, c, held, "", err)

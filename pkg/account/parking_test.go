@@ -104,7 +104,7 @@ func TestFollow(t *testing.T) {
 		must(t, err)
 		a, err := db.Account(t.Context(), c.Account)
 		must(t, err)
-		w.Sent(a.Version)
+		w.mark(billing.Account{Version: a.Version})
 		_, err = s.Adjust(
 			t.Context(), "", c.Account, Adjustment{Action: billing.ActionGrant, Amount: 1, Reason: "news", Key: "news"},
 		)
@@ -113,7 +113,7 @@ func TestFollow(t *testing.T) {
 		if w.Ended() || s.Followers() != 1 {
 			t.Errorf("ended %v, %d followers", w.Ended(), s.Followers())
 		}
-		w.Sent(a.Version + 1)
+		w.mark(billing.Account{Version: a.Version + 1})
 		must(
 			t,
 			db.InTx(

@@ -6,6 +6,7 @@ import (
 
 	"github.com/pointsync/pointsync/pkg/billing"
 	"github.com/pointsync/pointsync/pkg/ledger"
+	"github.com/pointsync/pointsync/pkg/metric"
 	"github.com/pointsync/pointsync/pkg/store"
 )
 
@@ -56,6 +57,12 @@ func (s *Service) nextRefresh(
 // No one can tell which of them is the thief, so the login ends. A token of a login that has ended writes nothing,
 // however often it comes. Errors: EUnauthorized, ETooMany.
 func (s *Service) Refresh(ctx context.Context, raw string) (Session, error) {
+	out, err := s.refresh(ctx, raw)
+	s.countLogin(metric.LoginRefresh, err)
+	return out, err
+}
+
+func (s *Service) refresh(ctx context.Context, raw string) (Session, error) {
 	var out Session
 	var refused *billing.Error
 	unknown := billing.Errorf(billing.EUnauthorized, "The refresh token is not known. Log in again.")

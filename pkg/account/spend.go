@@ -6,6 +6,7 @@ import (
 
 	"github.com/pointsync/pointsync/pkg/billing"
 	"github.com/pointsync/pointsync/pkg/ledger"
+	"github.com/pointsync/pointsync/pkg/metric"
 	"github.com/pointsync/pointsync/pkg/reconcile"
 	"github.com/pointsync/pointsync/pkg/token"
 )
@@ -43,6 +44,12 @@ func (s *Service) Spend(ctx context.Context, c token.Claims, r ledger.SpendReque
 }
 
 func (s *Service) spend(ctx context.Context, c caller, r ledger.SpendRequest) (Spent, error) {
+	spent, err := s.take(ctx, c, r)
+	s.metrics.Spend(metric.OutcomeOf(err, spent.Stale, spent.Replayed))
+	return spent, err
+}
+
+func (s *Service) take(ctx context.Context, c caller, r ledger.SpendRequest) (Spent, error) {
 	r.Key, r.By, r.Login, r.Caps = c.keySpace+r.Key, c.actor, c.login, s.catalog.Caps
 	price, err := s.price(c, r.Amount, r.Action, r.Quantity)
 	if err != nil {

@@ -16,6 +16,10 @@ const (
 	maxAccountFollowers = 5                      // of one account at one process
 	lookEvery           = 500 * time.Millisecond // the greatest age of a follower's news
 	lookPatience        = 5 * time.Second
+
+	// Of what a follower is told at once, the events that are counted.
+	longestTold = 24 * time.Hour
+	maxTold     = 100
 )
 
 // watches holds the followers of accounts. While there is a follower, one query each half second reads the versions of
@@ -41,7 +45,7 @@ func newWatches(
 
 // Watch is one follower of one account, by one login.
 type Watch struct {
-	// News has a signal if the account's version differs from the one given to Sent, if the login has ended, or if a
+	// News has a signal if the account's version differs from the one given to Told, if the login has ended, or if a
 	// newer follower has taken the place. It holds one signal: a slow follower misses versions and never has a queue.
 	News <-chan struct{}
 
@@ -50,7 +54,8 @@ type Watch struct {
 	from     string // the address, as addressOf returns it
 	news     chan struct{}
 	sent     int64
-	due      time.Time // the next expiry that was signalled last
+	synced   *time.Time // when a sync was last applied, of the account that was sent
+	due      time.Time  // the next expiry that was signalled last
 	ended    bool
 	replaced bool
 }
@@ -71,11 +76,32 @@ func (s *Service) Followers() int {
 	return len(s.watches.open)
 }
 
-// Sent records the version that was sent to the follower.
-func (w *Watch) Sent(version int64) {
+// Told records that an account was sent to the follower, and counts the events whose changes it was told by that. For
+// example, version 7 was sent before, and 9 is now. A sync that was applied in between, and left version 8 or 9, closed
+// an event that came in 0.4 s ago: one event was told after 0.4 s. A sync that changed nothing has told nothing.
+func (s *Service) Told(ctx context.Context, w *Watch, a billing.Account) {
+	before, synced := w.mark(a)
+	if s.metrics == nil || before == 0 || !synced {
+		return
+	}
+	now := s.db.Now()
+	received, err := s.db.EventsTold(ctx, a.ID, before, a.Version, now.Add(-longestTold), maxTold)
+	if err != nil {
+		return // the follower has what it needs
+	}
+	for _, at := range received {
+		s.metrics.EventTold(now.Sub(at))
+	}
+}
+
+// mark records that an account was sent. It returns the version that was sent before, 0 if none was, and reports
+// whether a sync was applied since then.
+func (w *Watch) mark(a billing.Account) (before int64, synced bool) {
 	w.of.mu.Lock()
 	defer w.of.mu.Unlock()
-	w.sent = version
+	before, synced = w.sent, !billing.SameTime(w.synced, a.Sync.LastSyncedAt)
+	w.sent, w.synced = a.Version, a.Sync.LastSyncedAt
+	return before, synced
 }
 
 // Ended reports whether the login was revoked or has expired.

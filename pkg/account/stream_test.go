@@ -67,7 +67,7 @@ func TestWatchesShareOneLook(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			w.Sent(7)
+			w.mark(billing.Account{Version: 7})
 			all = append(all, w)
 		}
 		time.Sleep(10*time.Second + lookEvery/2) // of the bubble's clock
@@ -136,7 +136,7 @@ func TestOverdueSignalsOnce(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer w.Close()
-		w.Sent(7)
+		w.mark(billing.Account{Version: 7})
 		for _, length := range []time.Duration{20 * time.Second, time.Hour} {
 			time.Sleep(length)
 			signals := 0

@@ -16,6 +16,7 @@ import (
 
 	"github.com/pointsync/pointsync/pkg/billing"
 	"github.com/pointsync/pointsync/pkg/catalog"
+	"github.com/pointsync/pointsync/pkg/metric"
 	"github.com/pointsync/pointsync/pkg/reconcile"
 	"github.com/pointsync/pointsync/pkg/sandbox"
 	"github.com/pointsync/pointsync/pkg/sandbox/sandboxtest"
@@ -43,6 +44,7 @@ type Options struct {
 	Catalog *catalog.Catalog // what the shop sells; nil for the default catalogue
 	Now     func() time.Time // the clock of databases and gateways; nil for the sandbox's clock
 	Retries bool             // a gateway tries a failed request again, as in production
+	Metrics *metric.Metrics  // of all gateways and syncers; nil for none
 }
 
 // House is one local Stripe, and what its shop is set up with. It may have many replicas, on many databases. No webhook
@@ -152,6 +154,7 @@ func (h *House) Gateway() *stripegw.Gateway {
 	h.t.Helper()
 	o := stripegw.Options{
 		Key: sandboxtest.Key, BaseURL: h.gated.URL, HTTPClient: h.gated.Client(), Now: h.Now, MaxRetries: -1,
+		Metrics: h.options.Metrics,
 	}
 	if h.options.Retries {
 		o.MaxRetries = 0
@@ -163,7 +166,7 @@ func (h *House) Gateway() *stripegw.Gateway {
 
 // Syncer returns the syncer of a replica.
 func (h *House) Syncer(db *store.DB, stripe *stripegw.Gateway, log *slog.Logger) *reconcile.Syncer {
-	return reconcile.New(db, stripe, h.Catalog, h.Policy, log)
+	return reconcile.New(db, stripe, h.Catalog, h.Policy, h.options.Metrics, log)
 }
 
 func must(t testing.TB, err error) {

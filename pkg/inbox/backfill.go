@@ -152,7 +152,7 @@ func (in *Inbox) receiveMissing(ctx context.Context, page stripegw.EventPage, ou
 // receiveListed is Receive for an event of Stripe's list, and counts the event if it is new.
 func (in *Inbox) receiveListed(ctx context.Context, e stripegw.Event) (isNew bool, err error) {
 	err = in.db.InTx(ctx, func(tx *store.Tx) (err error) {
-		if isNew, err = in.receive(ctx, tx, e); err != nil || !isNew {
+		if _, isNew, err = in.receive(ctx, tx, e); err != nil || !isNew {
 			return err
 		}
 		return tx.CountBackfilled(ctx)

@@ -23,6 +23,7 @@ import (
 
 	"github.com/pointsync/pointsync/pkg/billing"
 	"github.com/pointsync/pointsync/pkg/jobs"
+	"github.com/pointsync/pointsync/pkg/metric"
 	"github.com/pointsync/pointsync/pkg/reconcile"
 	"github.com/pointsync/pointsync/pkg/store"
 	"github.com/pointsync/pointsync/pkg/stripegw"
@@ -36,6 +37,7 @@ type Options struct {
 	Secrets  []string // of the webhook endpoint; several while one is being rolled
 	Livemode bool     // events of the other mode are kept and ignored
 	Jobs     *jobs.Runner
+	Metrics  *metric.Metrics
 	Log      *slog.Logger
 
 	BackfillInterval time.Duration // between two walks over Stripe's list of events; 0: no walks
@@ -50,6 +52,7 @@ type Inbox struct {
 	livemode bool
 	log      *slog.Logger
 	jobs     *jobs.Runner
+	metrics  *metric.Metrics
 	refusals refusals
 	sweeps   time.Duration // the pause between two looks of the sweeper
 
@@ -67,6 +70,7 @@ func New(o Options) *Inbox {
 		livemode: o.Livemode,
 		jobs:     o.Jobs,
 		log:      o.Log,
+		metrics:  o.Metrics,
 		sweeps:   sweepInterval,
 	}
 	in.registerJobs(o.BackfillInterval)
@@ -75,12 +79,18 @@ func New(o Options) *Inbox {
 
 // Accept checks that Stripe sent the body, and receives its event. Errors: EInvalid, EUnavailable.
 func (in *Inbox) Accept(ctx context.Context, body []byte, signature string) error {
+	outcome, err := in.accept(ctx, body, signature)
+	in.metrics.Webhook(outcome)
+	return err
+}
+
+func (in *Inbox) accept(ctx context.Context, body []byte, signature string) (metric.WebhookOutcome, error) {
 	e, err := stripegw.ParseEvent(body, signature, in.secrets, in.db.Now())
 	if errors.Is(err, stripegw.ErrNoSecretFits) {
 		in.noteRefusal(ctx, body)
 	}
 	if err != nil {
-		return err
+		return metric.WebhookRefused, err
 	}
 	if e.APIVersion != stripegw.APIVersion {
 		in.log.WarnContext(
@@ -88,34 +98,52 @@ func (in *Inbox) Accept(ctx context.Context, body []byte, signature string) erro
 			"api_version", e.APIVersion,
 		)
 	}
-	return in.Receive(ctx, e)
+	status, isNew, err := in.keep(ctx, e)
+	switch {
+	case err != nil:
+		return metric.WebhookFailed, err
+	case !isNew:
+		return metric.WebhookDuplicate, nil
+	case status == billing.InboxIgnored:
+		return metric.WebhookIgnored, nil
+	}
+	return metric.WebhookStored, nil
 }
 
 // Receive stores an event and its job. An event that is known already changes nothing. Errors: EUnavailable, after
 // which Stripe sends the event again.
 func (in *Inbox) Receive(ctx context.Context, e stripegw.Event) error {
-	in.receivedAt.Store(time.Now().UnixNano())
-	return in.db.InTx(ctx, func(tx *store.Tx) error {
-		_, err := in.receive(ctx, tx, e)
-		return err
-	})
+	_, _, err := in.keep(ctx, e)
+	return err
 }
 
-// receive is Receive within a transaction, and reports whether the event is new.
-func (in *Inbox) receive(ctx context.Context, tx *store.Tx, e stripegw.Event) (isNew bool, err error) {
+func (in *Inbox) keep(ctx context.Context, e stripegw.Event) (status billing.InboxStatus, isNew bool, err error) {
+	in.receivedAt.Store(time.Now().UnixNano())
+	err = in.db.InTx(ctx, func(tx *store.Tx) (err error) {
+		status, isNew, err = in.receive(ctx, tx, e)
+		return err
+	})
+	return status, isNew, err
+}
+
+// receive is Receive within a transaction. It returns the event's state, and reports whether the event is new.
+func (in *Inbox) receive(
+	ctx context.Context, tx *store.Tx, e stripegw.Event,
+) (status billing.InboxStatus, isNew bool, err error) {
 	row := toRowEvent(e, tx.Now)
 	account, err := in.route(ctx, tx, &row)
 	if err != nil {
-		return false, err
+		return row.Status, false, err
 	}
 	isNew, err = tx.InsertEvent(ctx, row)
 	switch {
 	case err != nil || !isNew || row.Status == billing.InboxIgnored:
-		return isNew, err
+		return row.Status, isNew, err
 	case row.AccountID == "":
-		return true, in.jobs.Enqueue(ctx, tx, resolveArgs{Event: row.ID})
+		return row.Status, true, in.jobs.Enqueue(ctx, tx, resolveArgs{Event: row.ID})
 	}
-	return true, in.jobs.Enqueue(ctx, tx, syncArgs{Account: account.ID, AfterTicket: account.Sync.TicketIssued})
+	sync := syncArgs{Account: account.ID, AfterTicket: account.Sync.TicketIssued}
+	return row.Status, true, in.jobs.Enqueue(ctx, tx, sync)
 }
 
 // toRowEvent returns what is kept of an event, in a form that the database can store. Stripe would send the event again

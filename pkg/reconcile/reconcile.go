@@ -26,6 +26,7 @@ import (
 
 	"github.com/pointsync/pointsync/pkg/billing"
 	"github.com/pointsync/pointsync/pkg/catalog"
+	"github.com/pointsync/pointsync/pkg/metric"
 	"github.com/pointsync/pointsync/pkg/store"
 	"github.com/pointsync/pointsync/pkg/stripegw"
 )
@@ -54,12 +55,15 @@ type Syncer struct {
 	catalog *catalog.Catalog
 	policy  Policy
 	log     *slog.Logger
+	metrics *metric.Metrics
 	flights flights
 }
 
-// New returns a Syncer over one database and one Stripe.
-func New(db *store.DB, stripe *stripegw.Gateway, c *catalog.Catalog, p Policy, log *slog.Logger) *Syncer {
-	return &Syncer{db: db, stripe: stripe, catalog: c, policy: p, log: log}
+// New returns a Syncer over one database and one Stripe. It counts its syncs in m, which may be nil.
+func New(
+	db *store.DB, stripe *stripegw.Gateway, c *catalog.Catalog, p Policy, m *metric.Metrics, log *slog.Logger,
+) *Syncer {
+	return &Syncer{db: db, stripe: stripe, catalog: c, policy: p, metrics: m, log: log}
 }
 
 // maxPictures limits how many pictures one sync takes. It takes another if the last one may be older than a picture

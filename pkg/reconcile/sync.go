@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/pointsync/pointsync/pkg/billing"
+	"github.com/pointsync/pointsync/pkg/metric"
 	"github.com/pointsync/pointsync/pkg/store"
 )
 
@@ -71,11 +72,38 @@ func (s *Syncer) Sync(
 ) (applied bool, err error) {
 	ctx, cancel := context.WithTimeout(ctx, JobPatience)
 	defer cancel()
-	ticket, outcome, err := s.begin(ctx, id, reason{cause: cause, conditions: only})
-	if err != nil || outcome != Synced {
-		return false, err
+	_, applied, err = s.run(ctx, id, reason{cause: cause, conditions: only}, func() {})
+	return applied, err
+}
+
+// run runs a whole sync and counts it. It calls depart as soon as it has its ticket or knows that it gets none.
+func (s *Syncer) run(
+	ctx context.Context, id billing.AccountID, why reason, depart func(),
+) (outcome Outcome, applied bool, err error) {
+	began := time.Now()
+	ticket, outcome, err := s.begin(ctx, id, why)
+	depart()
+	if err == nil && outcome != Synced {
+		s.metrics.SyncSkipped(why.cause, skips[outcome])
+		return outcome, false, nil
 	}
-	return s.insist(ctx, ticket, cause)
+	if err == nil {
+		applied, err = s.insist(ctx, ticket, why.cause)
+	}
+	end := billing.SyncOutrun
+	switch {
+	case err != nil:
+		end = billing.SyncFailed
+	case applied:
+		end = billing.SyncApplied
+	}
+	s.metrics.Sync(why.cause, end, time.Since(began))
+	return outcome, applied, err
+}
+
+// skips are the outcomes of syncs that were not begun.
+var skips = map[Outcome]metric.Skip{
+	NoCustomer: metric.SkipNoCustomer, NoBudget: metric.SkipNoBudget, NotNeeded: metric.SkipNotNeeded,
 }
 
 // SyncNow syncs an account for a user's request, within the budget of its cause. The picture that it uses was begun
@@ -98,11 +126,7 @@ func (s *Syncer) SyncNow(ctx context.Context, id billing.AccountID, cause billin
 }
 
 func (s *Syncer) forUser(ctx context.Context, id billing.AccountID, why reason, depart func()) (Outcome, error) {
-	ticket, outcome, err := s.begin(ctx, id, why)
-	depart()
-	if err == nil && outcome == Synced {
-		_, err = s.insist(ctx, ticket, why.cause)
-	}
+	outcome, _, err := s.run(ctx, id, why, depart)
 	switch billing.CodeOf(err) {
 	case "":
 		return outcome, nil

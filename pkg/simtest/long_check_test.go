@@ -100,7 +100,7 @@ func newSyncer(w *world) (*reconcile.Syncer, error) {
 		return nil, err
 	}
 	policy := reconcile.Policy{PastDueGrace: pastDueGrace, RenewalGrace: renewalGrace}
-	return reconcile.New(w.db, gateway, w.catalog, policy, slog.New(slog.DiscardHandler)), nil
+	return reconcile.New(w.db, gateway, w.catalog, policy, nil, slog.New(slog.DiscardHandler)), nil
 }
 
 func (l *long) watchHeap() {

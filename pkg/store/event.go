@@ -49,7 +49,11 @@ func (tx *Tx) InsertEvent(ctx context.Context, e billing.InboxEvent) (bool, erro
 		CreatedAt:  stamp{e.CreatedAt}, ReceivedAt: stamp{e.ReceivedAt},
 	}
 	res := tx.q(ctx).Clauses(clause.OnConflict{Columns: []clause.Column{{Name: "id"}}, DoNothing: true}).Create(&row)
-	return res.RowsAffected == 1, translate(res.Error)
+	isNew := res.RowsAffected == 1
+	if isNew && tx.facts != nil && e.Status != billing.InboxIgnored {
+		tx.facts.Received = append(tx.facts.Received, e)
+	}
+	return isNew, translate(res.Error)
 }
 
 // ReopenEvent makes an event pending again, for the account that it concerns.
@@ -76,11 +80,18 @@ func (tx *Tx) StampEvents(ctx context.Context, account billing.AccountID, ticket
 // ProcessEvents closes the account's events that were stored before the sync with this ticket began. That sync is
 // applied now.
 func (tx *Tx) ProcessEvents(ctx context.Context, account billing.AccountID, ticket int64) error {
-	return translate(tx.q(ctx).Model(&eventRow{}).
+	var rows []eventRow
+	err := tx.q(ctx).Model(&rows).Clauses(clause.Returning{Columns: []clause.Column{{Name: "received_at"}}}).
 		Where("account_id = ? AND status = ? AND ticket <= ?", string(account), string(billing.InboxPending), ticket).
 		Updates(
 			map[string]any{"status": string(billing.InboxProcessed), "processed_at": stamp{tx.Now}, "last_error": ""},
-		).Error)
+		).Error
+	if tx.facts != nil {
+		for _, row := range rows {
+			tx.facts.Processed = append(tx.facts.Processed, billing.InboxEvent{ReceivedAt: row.ReceivedAt.Time})
+		}
+	}
+	return translate(err)
 }
 
 // FailEvents records on the account's pending events that a sync for them failed, and why.

@@ -12,9 +12,13 @@ type Facts struct {
 	Entries []billing.Entry
 	Orders  []OrderChange
 	Stopped []billing.TopUp // those that now need attention
+
+	Received  []billing.InboxEvent // of an account, or perhaps of one
+	Processed []billing.InboxEvent // when they came in is all that is known of them
 }
 
-// OrderChange is an order as it was written, and its status before.
+// OrderChange is an order as it was written, and its status before, "" for an automatic order that is new. Other new
+// orders are not noted.
 type OrderChange struct {
 	Before billing.OrderStatus
 	After  billing.Order
@@ -26,6 +30,7 @@ type Change struct {
 	Subscription  bool // whether its subscription was written
 }
 
+// none reports whether there is nothing that BeforeCommit's function is called for.
 func (f *Facts) none() bool { return len(f.Changes)+len(f.Entries)+len(f.Orders)+len(f.Stopped) == 0 }
 
 // Of returns the change of an account that the transaction has seen, or nil for any other account.

@@ -132,6 +132,9 @@ func (r reads) orders(
 
 // InsertOrder appends a new order. The caller holds the account's lock.
 func (tx *Tx) InsertOrder(ctx context.Context, o billing.Order) error {
+	if tx.facts != nil && o.Automatic {
+		tx.facts.Orders = append(tx.facts.Orders, OrderChange{After: o})
+	}
 	row := toRowOrder(o)
 	return translate(tx.q(ctx).Create(&row).Error)
 }

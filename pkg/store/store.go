@@ -18,6 +18,7 @@ import (
 	"gorm.io/gorm/logger"
 
 	"github.com/pointsync/pointsync/pkg/billing"
+	"github.com/pointsync/pointsync/pkg/metric"
 )
 
 // Options name the database and the clock.
@@ -38,6 +39,7 @@ type DB struct {
 	close    func() error
 	listener any // *pgxpool.Pool on PostgreSQL, for LISTEN
 	before   func(ctx context.Context, tx *Tx, f *Facts) error
+	metrics  *metric.Metrics // nil: nothing is counted
 	written  chan struct{}
 }
 
@@ -120,29 +122,41 @@ func (d *DB) InTx(ctx context.Context, fn func(tx *Tx) error) error {
 	now := d.now().UTC().Truncate(time.Microsecond)
 	for try := 1; ; try++ {
 		var rings bool
+		var facts *Facts
 		err := d.db.WithContext(ctx).Transaction(func(g *gorm.DB) error {
 			tx := &Tx{reads: reads{g}, Now: now, sql: g.Statement.ConnPool.(*sql.Tx), dialect: d.dialect}
-			if d.before != nil {
+			if d.before != nil || d.metrics != nil {
 				tx.facts = &Facts{}
 			}
 			if err := fn(tx); err != nil {
 				return err
 			}
-			if tx.facts != nil && !tx.facts.none() {
+			if d.before != nil && !tx.facts.none() {
 				if err := d.before(ctx, tx, tx.facts); err != nil {
 					return err
 				}
 			}
-			rings = tx.rings
+			rings, facts = tx.rings, tx.facts
 			return nil
 		})
-		if err == nil && rings {
-			d.ring()
+		if err == nil {
+			d.committed(facts, rings)
+			return nil
 		}
-		if err == nil || !lostRace(err) || try == maxTries {
+		if !lostRace(err) || try == maxTries {
 			coded, _ := withCode(err)
 			return coded
 		}
+	}
+}
+
+// committed counts what a transaction has committed, and signals that there is something to deliver.
+func (d *DB) committed(facts *Facts, rings bool) {
+	if rings {
+		d.ring()
+	}
+	if d.metrics != nil {
+		d.count(facts)
 	}
 }
 

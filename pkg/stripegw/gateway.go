@@ -23,6 +23,7 @@ import (
 	"github.com/stripe/stripe-go/v76/client"
 
 	"github.com/pointsync/pointsync/pkg/billing"
+	"github.com/pointsync/pointsync/pkg/metric"
 )
 
 // callTimeout bounds one call with its retries, if the context does not end sooner.
@@ -39,6 +40,7 @@ type Options struct {
 	Logger     *slog.Logger // nil for none; receives stripe-go's own messages at debug level
 	Now        func() time.Time
 	MaxRetries int64 // after the first attempt; 0 for the usual two, negative for none
+	Metrics    *metric.Metrics
 }
 
 // Gateway talks to one Stripe account. It may be used by many goroutines at once.
@@ -66,7 +68,7 @@ func New(o Options) (*Gateway, error) {
 		// Retries are ours (transport.go), because stripe-go sleeps between attempts without looking at the context.
 		MaxNetworkRetries: stripe.Int64(0),
 		EnableTelemetry:   stripe.Bool(false),
-		HTTPClient:        newHTTPClient(o.HTTPClient, o.MaxRetries),
+		HTTPClient:        newHTTPClient(o.HTTPClient, o.MaxRetries, o.Metrics),
 		LeveledLogger:     &quietLogger{log: o.Logger, key: o.Key},
 	}
 	// Each kind of backend has its own default host, so each gets the base.

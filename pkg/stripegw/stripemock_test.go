@@ -15,6 +15,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"github.com/pointsync/pointsync/pkg/metric"
 	"github.com/pointsync/pointsync/pkg/stripegw"
 )
 
@@ -140,6 +144,8 @@ func TestStripeMockRefusesNothing(t *testing.T) {
 			}
 		}
 	})
+	counts := metric.New("test")
+	t.Cleanup(func() { allOperationsKnown(t, counts) }) // after the subtests
 	for _, c := range slices.Concat(sellingCalls(), chargingCalls(), changingCalls(), setupCalls(), customerOfCalls()) {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -147,6 +153,7 @@ func TestStripeMockRefusesNothing(t *testing.T) {
 			g, err := stripegw.New(
 				stripegw.Options{
 					Key: "sk_test_123", BaseURL: "http://" + address, HTTPClient: &http.Client{Transport: r},
+					Metrics: counts,
 				},
 			)
 			if err != nil {
@@ -164,5 +171,18 @@ func TestStripeMockRefusesNothing(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// allOperationsKnown fails the test if a request was counted as another operation than those that the metrics list.
+func allOperationsKnown(t *testing.T, counts *metric.Metrics) {
+	t.Helper()
+	registry := prometheus.NewRegistry()
+	registry.MustRegister(counts)
+	page := httptest.NewRecorder()
+	promhttp.HandlerFor(registry, promhttp.HandlerOpts{}).ServeHTTP(page, httptest.NewRequest("GET", "/", nil))
+	const name = `pointsync_stripe_request_duration_seconds_count{operation="`
+	if n := strings.Count(page.Body.String(), name); n < 30 || strings.Contains(page.Body.String(), name+"other") {
+		t.Errorf("%d operations were counted: a request is not in the list of pkg/metric, or few are", n)
 	}
 }

@@ -10,6 +10,8 @@ import (
 	"net/http"
 	"strings"
 	"time"
+
+	"github.com/pointsync/pointsync/pkg/metric"
 )
 
 const (
@@ -19,9 +21,10 @@ const (
 	maxRefusalBytes = 1 << 20
 )
 
-// newHTTPClient returns a client for stripe-go that retries requests and bounds responses. It does not follow
-// redirects. Stripe's API sends none, so a redirect comes from something in between, which must not receive the key.
-func newHTTPClient(base *http.Client, retries int64) *http.Client {
+// newHTTPClient returns a client for stripe-go that retries and counts requests, and bounds responses. It does not
+// follow redirects. Stripe's API sends none, so a redirect comes from something in between, which must not receive the
+// key.
+func newHTTPClient(base *http.Client, retries int64, metrics *metric.Metrics) *http.Client {
 	var c http.Client
 	if base != nil {
 		c = *base
@@ -36,9 +39,26 @@ func newHTTPClient(base *http.Client, retries int64) *http.Client {
 	if next == nil {
 		next = http.DefaultTransport
 	}
-	c.Transport = &retrier{next: next, retries: int(max(retries, 0))}
+	c.Transport = &retrier{next: &counted{next, metrics}, retries: int(max(retries, 0))}
 	c.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	return &c
+}
+
+// counted counts each attempt of a request, and how long the response took to begin.
+type counted struct {
+	next    http.RoundTripper
+	metrics *metric.Metrics
+}
+
+func (t *counted) RoundTrip(req *http.Request) (*http.Response, error) {
+	began := time.Now()
+	resp, err := t.next.RoundTrip(req)
+	status := 0
+	if err == nil {
+		status = resp.StatusCode
+	}
+	t.metrics.StripeRequest(req.Method, req.URL.Path, status, time.Since(began))
+	return resp, err
 }
 
 // retrier retries a request if Stripe's rules say that this is safe and useful. It gives up, and returns the last
