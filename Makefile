@@ -37,7 +37,7 @@ PKG ?= ./pkg/ledger
 MUTANTFLAGS ?=
 
 # The packages of `make quick`: those that need no whole server.
-QUICK = $(addprefix ./pkg/,billing config mail catalog oidc store jobs stripegw token outbox ledger reconcile audit inbox account checkout)
+QUICK = $(addprefix ./pkg/,billing metric config mail catalog oidc store jobs stripegw token outbox ledger reconcile audit inbox account checkout)
 
 # The tests that need PostgreSQL, for `make quick` and `make test-sqlite` to leave out. Whole tests come first: go test
 # looks no further after a pattern of a subtest, because that matches each test in part.

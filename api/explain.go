@@ -11,7 +11,7 @@ import (
 	"github.com/labstack/echo/v4"
 	"github.com/munnerz/goautoneg"
 
-	"github.com/pointsync/pointsync/docs"
+	"github.com/pointsync/pointsync/pkg/manual"
 )
 
 // explained is what a server says about a type of problem: JSON for programs, a page for people.
@@ -26,9 +26,9 @@ type explained struct {
 	page []byte
 }
 
-// serveDocuments installs the routes of the pages that docs has.
+// serveDocuments installs the routes of the pages of manual.
 func serveDocuments(e *echo.Echo) error {
-	pages, err := docs.Load()
+	pages, err := manual.Load()
 	if err != nil {
 		return err
 	}

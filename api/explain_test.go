@@ -47,7 +47,7 @@ func TestProblemPages(t *testing.T) {
 	}
 	for _, path := range []string{
 		"/problems/nothing", "/problems/..%2f..%2fetc", "/problems/validation%2f", "/guides/nothing.md",
-		"/guides/..%2fproblems.md", "/guides/docs.go", "/guides/security.md",
+		"/guides/..%2fproblems.md", "/guides/embed.go", "/guides/security.md",
 	} {
 		c.call(http.StatusNotFound, http.MethodGet, path, nil, "Accept", "text/html")
 	}

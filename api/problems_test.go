@@ -9,8 +9,8 @@ import (
 
 	"github.com/getkin/kin-openapi/openapi3"
 
-	"github.com/pointsync/pointsync/docs"
 	"github.com/pointsync/pointsync/pkg/billing"
+	"github.com/pointsync/pointsync/pkg/manual"
 )
 
 // TestProblemTypes proves that the contract and docs/problems.md name the types of problems that there are, all of them
@@ -21,7 +21,7 @@ func TestProblemTypes(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	pages, err := docs.Load()
+	pages, err := manual.Load()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -58,7 +58,7 @@ func TestProblemTypes(t *testing.T) {
 }
 
 // checkExample checks an example against the schema of all problems, and the one that is for its type alone.
-func checkExample(t *testing.T, doc *openapi3.T, p docs.Problem) {
+func checkExample(t *testing.T, doc *openapi3.T, p manual.Problem) {
 	t.Helper()
 	var body map[string]any
 	if err := json.Unmarshal(p.Example, &body); err != nil {

@@ -16,7 +16,7 @@ const module = "github.com/pointsync/pointsync/"
 var rooms = []string{
 	"pkg/billing", "pkg/metric", "pkg/mail", "pkg/config", "pkg/catalog", "pkg/oidc", "pkg/store", "pkg/jobs",
 	"pkg/stripegw", "pkg/token", "pkg/outbox", "pkg/ledger", "pkg/reconcile",
-	"pkg/audit", "pkg/inbox", "pkg/account", "pkg/checkout", "docs", "api", "cmd/pointsync",
+	"pkg/audit", "pkg/inbox", "pkg/account", "pkg/checkout", "docs", "pkg/manual", "api", "cmd/pointsync",
 }
 
 // testRooms maps each package that only tests import to the rooms that it may import.
@@ -43,7 +43,7 @@ var doorkeepers = map[string]string{
 	"github.com/coreos/go-oidc":       "pkg/oidc pkg/oidc/issuertest",
 	"github.com/go-jose/go-jose":      "pkg/oidc pkg/oidc/issuertest",
 	"github.com/wneessen/go-mail":     "pkg/mail",
-	"github.com/yuin/goldmark":        "docs",
+	"github.com/yuin/goldmark":        "pkg/manual",
 	"github.com/emersion/":            "pkg/mail/mailtest",
 	"github.com/prometheus/":          "pkg/metric api",
 }

@@ -1,4 +1,4 @@
-package docs
+package manual
 
 import (
 	"bytes"
@@ -9,6 +9,8 @@ import (
 	"strings"
 
 	"github.com/yuin/goldmark"
+
+	"github.com/pointsync/pointsync/docs"
 )
 
 // Problem is what problems.md says about one type of problem.
@@ -30,7 +32,7 @@ var toProblem = regexp.MustCompile(`\]\(#([a-z-]+)\)`)
 
 // problems returns what problems.md says about each type.
 func problems(links linker) ([]Problem, error) {
-	text, err := files.ReadFile("problems.md")
+	text, err := docs.Files.ReadFile("problems.md")
 	if err != nil {
 		return nil, err
 	}
@@ -38,7 +40,7 @@ func problems(links linker) ([]Problem, error) {
 	for _, part := range strings.Split(string(text), "\n## ")[1:] {
 		m := section.FindStringSubmatch(toProblem.ReplaceAllString(part, "](/problems/$1)"))
 		if m == nil {
-			return nil, fmt.Errorf("docs: problems.md does not say when, what to do and an example: %.60q", part)
+			return nil, fmt.Errorf("manual: problems.md does not say when, what to do and an example: %.60q", part)
 		}
 		p := Problem{Code: m[1], WhatToDo: oneLine(links.inText(m[4], ".")), Example: json.RawMessage(m[5])}
 		var example struct {
@@ -46,7 +48,7 @@ func problems(links linker) ([]Problem, error) {
 			Status int
 		}
 		if err := json.Unmarshal(p.Example, &example); err != nil {
-			return nil, fmt.Errorf("docs: the example of %s in problems.md: %w", p.Code, err)
+			return nil, fmt.Errorf("manual: the example of %s in problems.md: %w", p.Code, err)
 		}
 		p.Title, p.Status = example.Title, example.Status
 		for _, cause := range strings.Split(m[3], "\n- ") {
@@ -55,7 +57,7 @@ func problems(links linker) ([]Problem, error) {
 		var page bytes.Buffer
 		// People read the repository's pages: there the links and the tables are drawn.
 		if err := goldmark.Convert([]byte(linker{}.inText(m[2], ".")), &page); err != nil {
-			return nil, fmt.Errorf("docs: draw %s: %w", p.Code, err)
+			return nil, fmt.Errorf("manual: draw %s: %w", p.Code, err)
 		}
 		p.Page = template.HTML(page.String()) //nolint:gosec // of our own page; goldmark drops HTML in it
 		all = append(all, p)

@@ -1,27 +1,25 @@
-// Package docs holds the pages of this folder that a server shows to the people and programs that use its API: what
-// each problem means, and the pages that README.md lists for them. It refuses to know HTTP, and the code that the pages
+// Package manual makes the pages that a server shows to the people and programs that use its API: what each problem
+// means, and the pages that docs/README.md lists for them. It refuses to know HTTP, and the code that the pages
 // describe.
 //
-// Invariants: there is one text of each page, the file in this folder; a served page links to what the same server has,
-// and otherwise to the repository.
-package docs
+// Invariants: there is one text of each page, the file in docs; a served page links to what the same server has, and
+// otherwise to the repository.
+package manual
 
 import (
-	"embed"
 	"errors"
 	"fmt"
 	"path"
 	"regexp"
 	"strings"
-)
 
-//go:embed *.md */*.md
-var files embed.FS
+	"github.com/pointsync/pointsync/docs"
+)
 
 // repository is where a link leads whose target no server has.
 const repository = "https://github.com/pointsync/pointsync/blob/main/"
 
-// Pages are what a server shows of this folder.
+// Pages are what a server shows of docs.
 type Pages struct {
 	Problems []Problem         // in the order of problems.md
 	Guides   map[string]string // Markdown by the name of its file, such as tokens.md; served at /guides/
@@ -41,12 +39,12 @@ func Load() (Pages, error) {
 	}
 	p.Guides = map[string]string{}
 	for file := range links.served {
-		text, err := files.ReadFile(file)
+		text, err := docs.Files.ReadFile(file)
 		if err != nil {
-			return p, fmt.Errorf("docs: README.md lists %s: %w", file, err)
+			return p, fmt.Errorf("manual: README.md lists %s: %w", file, err)
 		}
 		if _, ok := p.Guides[path.Base(file)]; ok {
-			return p, fmt.Errorf("docs: two pages are named %s", path.Base(file))
+			return p, fmt.Errorf("manual: two pages are named %s", path.Base(file))
 		}
 		p.Guides[path.Base(file)] = links.inText(string(text), path.Dir(file))
 	}
@@ -59,14 +57,14 @@ func Load() (Pages, error) {
 
 // listOfPages returns the lists of README.md that are for users of the API.
 func listOfPages() (string, error) {
-	text, err := files.ReadFile("README.md")
+	text, err := docs.Files.ReadFile("README.md")
 	if err != nil {
 		return "", err
 	}
 	_, rest, _ := strings.Cut(string(text), "# Documentation\n\n")
 	lists, _, found := strings.Cut(rest, "\n\nTo run it:")
 	if !found {
-		return "", errors.New("docs: README.md has no lists for users of the API")
+		return "", errors.New("manual: README.md has no lists for users of the API")
 	}
 	return lists, nil
 }
