@@ -72,6 +72,10 @@ func TestCompareSees(t *testing.T) {
 		"TakesBackWhatWasKept": {
 			func(_ *atStripe, _, _, april *billing.Lot) { april.ClawedBack = 600 }, "should be clawed back",
 		},
+		"FitsAlthoughHeldPointsExpired": {func(s *atStripe, march, _, _ *billing.Lot) {
+			s.charges = twoCharges("march") // 250 of 500, when 260 had expired and 30 were held
+			march.ClawedBack, march.Remaining, march.Expired = 240, 0, 290
+		}, ""},
 		"KeepsWhatWasTakenBack": {
 			func(s *atStripe, _, _, _ *billing.Lot) { s.charges = twoCharges("april") },
 			"600 points should be clawed back",
@@ -123,6 +127,30 @@ func copies(objects []object) (all []object) {
 		all = append(all, made)
 	}
 	return all
+}
+
+// TestCompareSeesClawbacks proves the same of points that were taken back. Of 1200, 800 have expired. A refund of all
+// takes 400, from other lots if some of them are held, and these may expire later. It takes no more than 400.
+func TestCompareSeesClawbacks(t *testing.T) {
+	t.Parallel()
+	lot := billing.Lot{ID: "lot", Granted: 1200}
+	of := func(kind billing.EntryKind, amount billing.Points) billing.Entry {
+		return billing.Entry{Kind: kind, Amount: amount, LotID: "lot"}
+	}
+	for name, c := range map[string]struct {
+		entries []billing.Entry // the newest first
+		broken  bool
+	}{
+		"NotExpired":   {[]billing.Entry{of("clawback", -400), of("expire", -800)}, false},
+		"HeldThen":     {[]billing.Entry{of("expire", -66), of("clawback", -400), of("expire", -800)}, false},
+		"WonAndLost":   {[]billing.Entry{of("clawback", -400), of("restore", 400), of("clawback", -400)}, false},
+		"ExpiredToo":   {[]billing.Entry{of("clawback", -401), of("expire", -800)}, true},
+		"TwiceTheSame": {[]billing.Entry{of("clawback", -400), of("clawback", -400), of("expire", -800)}, true},
+	} {
+		if why := compareClawbacks([]billing.Lot{lot}, c.entries); (why != "") != c.broken {
+			t.Errorf("%s: %q", name, why)
+		}
+	}
 }
 
 // TestCompareSeesExpiries proves the same of points that expired long ago. A change of the draft hour may not expire

@@ -2,6 +2,7 @@ package simtest
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/pointsync/pointsync/pkg/billing"
@@ -24,6 +25,30 @@ func (s atStripe) compareExpiries(lots []billing.Lot, entries []billing.Entry, n
 		return fmt.Sprintf(
 			"%d points of %s ran out at %s, in the middle of their period", -e.Amount, lot.GrantKey, e.CreatedAt,
 		)
+	}
+	return ""
+}
+
+// compareClawbacks checks that no refund took points that had expired unused before it. Points that were held then, and
+// expired later, may have been taken from other lots instead. The newest entry comes first.
+func compareClawbacks(lots []billing.Lot, entries []billing.Entry) string {
+	for _, lot := range lots {
+		left, back := lot.Granted, billing.Points(0)
+		for _, e := range slices.Backward(entries) {
+			switch {
+			case e.LotID != lot.ID:
+			case e.Kind == billing.EntryExpire:
+				left += e.Amount
+			case e.Kind == billing.EntryRestore:
+				back -= e.Amount
+			case e.Kind == billing.EntryClawback:
+				if back -= e.Amount; back > left {
+					return fmt.Sprintf(
+						"%d points of %s were clawed back, and %d had not expired before", back, lot.GrantKey, left,
+					)
+				}
+			}
+		}
 	}
 	return ""
 }
