@@ -112,7 +112,7 @@ func (c *crowd) end() {
 func (w *world) wantInbox() {
 	w.t.Helper()
 	u := w.users[0]
-	made, ok := u.order(map[string]any{"item": "odd"})
+	made, ok := u.orderWithin(finishPatience, map[string]any{"item": "odd"})
 	if !ok {
 		w.t.Fatal("nothing can be ordered")
 	}

@@ -232,7 +232,7 @@ func (h *historian) ask(client int, m move, u *user, r request) outcome {
 
 // buy buys a pack. Its points arrive at some moment between the payment and the fulfillment of the order.
 func (h *historian) buy() {
-	made, ok := h.user.order(map[string]any{"item": packItem})
+	made, ok := h.user.orderWithin(finishPatience, map[string]any{"item": packItem})
 	if !ok {
 		h.w.violate(h.user, "nothing can be ordered")
 		return

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/url"
 	"sync"
+	"time"
 
 	"github.com/pointsync/pointsync/pkg/billing"
 )
@@ -239,7 +240,10 @@ func (u *user) subscribeTwice(*rand.Rand) {
 }
 
 // order orders an item under a new key. It returns false if there is no reply, or if there is a subscription already.
-func (u *user) order(body map[string]any) (order, bool) {
+func (u *user) order(body map[string]any) (order, bool) { return u.orderWithin(patience, body) }
+
+// orderWithin is order with another patience, for a user to whom no server need reply for a while.
+func (u *user) orderWithin(patience time.Duration, body map[string]any) (order, bool) {
 	made := order{key: u.w.newKey("buy"), body: body}
 	a, _, ok := u.insist(made.request(), "", patience)
 	u.w.note(u.number, "order %v: %s %s", body, a, a.text("session_id"))
