@@ -89,9 +89,19 @@ func startDev(ctx context.Context, d devCmd, log *slog.Logger) (*devServer, erro
 	if err != nil {
 		return nil, err
 	}
-	accounts, err := readSeed(d.Seed, items) // before anything is made or deleted
+	// All flags with content are checked before anything is made or deleted.
+	accounts, err := readSeed(d.Seed, items)
 	if err != nil {
 		return nil, err
+	}
+	issuers, err := d.readIssuers()
+	if err != nil {
+		return nil, err
+	}
+	for _, o := range d.AllowOrigin {
+		if err := config.CheckOrigin(o); err != nil {
+			return nil, fmt.Errorf("--allow-origin holds %w", err)
+		}
 	}
 	if err := os.MkdirAll(d.DataDir, 0o700); err != nil {
 		return nil, fmt.Errorf("--data-dir: %w", err)
@@ -105,7 +115,7 @@ func startDev(ctx context.Context, d devCmd, log *slog.Logger) (*devServer, erro
 			return nil, errors.Join(fmt.Errorf("--reset: %w", err), unlock())
 		}
 	}
-	s, err := startDevIn(ctx, d, items, catalogFile, log)
+	s, err := startDevIn(ctx, d, devInput{items, catalogFile, issuers}, log)
 	if err != nil {
 		return nil, errors.Join(err, unlock())
 	}
@@ -117,15 +127,15 @@ func startDev(ctx context.Context, d devCmd, log *slog.Logger) (*devServer, erro
 	return s, nil
 }
 
+// devInput is what the files of the flags hold, except for the seed.
+type devInput struct {
+	catalog     *catalog.Catalog
+	catalogFile string
+	issuers     []oidc.Settings
+}
+
 // startDevIn is startDev in a folder that this process has locked, before the seed.
-func startDevIn(
-	ctx context.Context, d devCmd, items *catalog.Catalog, catalogFile string, log *slog.Logger,
-) (*devServer, error) {
-	for _, o := range d.AllowOrigin {
-		if err := config.CheckOrigin(o); err != nil {
-			return nil, fmt.Errorf("--allow-origin holds %w", err)
-		}
-	}
+func startDevIn(ctx context.Context, d devCmd, in devInput, log *slog.Logger) (*devServer, error) {
 	stripeListener, err := net.Listen("tcp", d.SandboxAddr)
 	if err != nil {
 		return nil, fmt.Errorf("--sandbox-addr: %w", err)
@@ -150,13 +160,13 @@ func startDevIn(
 	}
 	context.AfterFunc(ctx, world.EndStreams)
 	s.group.Go(func() error { return errors.Join(serveHTTP(ctx, stripeListener, world.Handler(), log), world.Close()) })
-	s.app, err = s.wire(ctx, d, items, log)
+	s.app, err = s.wire(ctx, d, in, log)
 	if err != nil {
 		stop()
 		return nil, errors.Join(err, apiListener.Close(), s.group.Wait())
 	}
 	d.say("the account of the admin")
-	notes := devNotes{PID: os.Getpid(), URL: s.url, SandboxURL: s.sandboxURL, Catalog: catalogFile}
+	notes := devNotes{PID: os.Getpid(), URL: s.url, SandboxURL: s.sandboxURL, Catalog: in.catalogFile}
 	if err := errors.Join(s.app.ensureAdmin(ctx), notes.write(d.DataDir)); err != nil {
 		stop()
 		return nil, errors.Join(err, apiListener.Close(), s.group.Wait(), s.app.db.Close())
@@ -183,7 +193,7 @@ func (a *app) ensureAdmin(ctx context.Context) error {
 }
 
 // wire sets up the sandbox as `pointsync stripe setup` would, and makes the API's app.
-func (s *devServer) wire(ctx context.Context, d devCmd, items *catalog.Catalog, log *slog.Logger) (*app, error) {
+func (s *devServer) wire(ctx context.Context, d devCmd, in devInput, log *slog.Logger) (*app, error) {
 	dir := d.DataDir
 	now, err := followClock(ctx, s.sandboxURL+"/_sandbox/clock", log)
 	if err != nil {
@@ -203,7 +213,7 @@ func (s *devServer) wire(ctx context.Context, d devCmd, items *catalog.Catalog, 
 		return nil, err
 	}
 	d.say("the catalogue's products and prices at the local Stripe")
-	if _, err := gateway.EnsureCatalog(ctx, items); err != nil {
+	if _, err := gateway.EnsureCatalog(ctx, in.catalog); err != nil {
 		return nil, err
 	}
 	webhook := s.url + "/webhook"
@@ -220,13 +230,9 @@ func (s *devServer) wire(ctx context.Context, d devCmd, items *catalog.Catalog, 
 	if err != nil {
 		return nil, err
 	}
-	issuers, err := d.issuers()
-	if err != nil {
-		return nil, err
-	}
 	d.say("the database, and its schema")
 	a, err := newApp(ctx, parts{
-		config: c, catalog: items, issuers: issuers, now: now, log: log,
+		config: c, catalog: in.catalog, issuers: in.issuers, now: now, log: log,
 		migrate: true, shop: true, sandboxURL: s.sandboxURL, mails: mails,
 	})
 	if err != nil {
@@ -238,8 +244,8 @@ func (s *devServer) wire(ctx context.Context, d devCmd, items *catalog.Catalog, 
 	return a, nil
 }
 
-// issuers reads the file of --issuers.
-func (d devCmd) issuers() ([]oidc.Settings, error) {
+// readIssuers reads and checks the file of --issuers.
+func (d devCmd) readIssuers() ([]oidc.Settings, error) {
 	if d.Issuers == "" {
 		return nil, nil
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"log/slog"
 	"net/http"
@@ -78,5 +79,35 @@ func TestDevResetRefusesOthersFiles(t *testing.T) {
 	}
 	if _, err := os.Stat(filepath.Join(dir, "pointsync.db")); err != nil {
 		t.Error("a refused reset deleted something")
+	}
+}
+
+// TestDevResetRefusesWrongFlags proves that a reset deletes nothing if dev cannot start with its other flags.
+func TestDevResetRefusesWrongFlags(t *testing.T) {
+	t.Parallel()
+	wrong := filepath.Join(t.TempDir(), "wrong.yaml")
+	if err := os.WriteFile(wrong, []byte("wrong: file\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for flag, d := range map[string]devCmd{
+		"--issuers":      {Issuers: wrong},
+		"--allow-origin": {AllowOrigin: []string{"localhost:5173"}},
+		"--seed":         {Seed: wrong},
+		"wrong.yaml":     {Catalog: wrong},
+	} {
+		d.Addr, d.SandboxAddr, d.DataDir, d.Reset = "127.0.0.1:0", "127.0.0.1:0", t.TempDir(), true
+		file := filepath.Join(d.DataDir, "pointsync.db")
+		if err := os.WriteFile(file, nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		d.Catalog = cmp.Or(d.Catalog, catalogPath(t))
+		if _, err := startDev(
+			t.Context(), d, slog.New(slog.DiscardHandler),
+		); err == nil || !strings.Contains(err.Error(), flag) {
+			t.Errorf("%s: the refusal is %v", flag, err)
+		}
+		if _, err := os.Stat(file); err != nil {
+			t.Errorf("%s: a refused dev deleted something: %v", flag, err)
+		}
 	}
 }
