@@ -7,7 +7,7 @@ import { cpSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
-import { build, install, modules, pack, run, source, tool } from './client/package.mjs';
+import { build, install, pack, source, tool } from './client/package.mjs';
 import { root, withBinary, withDev } from './dev.mjs';
 
 const limit = 8 * 1024; // bytes, with openapi-fetch, minified and compressed
@@ -36,7 +36,7 @@ async function check() {
 }
 
 function measure() {
-  const bundle = run(join(modules, '.bin/esbuild'), [join(source, 'dist/index.js'), '--bundle', '--minify', '--format=esm'], { stdio: ['ignore', 'pipe', 'inherit'] });
+  const bundle = tool('esbuild', [join(source, 'dist/index.js'), '--bundle', '--minify', '--format=esm'], { stdio: ['ignore', 'pipe', 'inherit'] });
   const bytes = gzipSync(bundle.stdout, { level: 9 }).length;
   console.log(`size: ${bytes} bytes with openapi-fetch, minified and compressed; the limit is ${limit}`);
   if (bytes > limit) throw new Error('the client has become too large');

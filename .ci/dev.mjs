@@ -1,4 +1,5 @@
-// Starts a fresh `pointsync dev` on free ports in a new folder, passes its addresses to the caller's function, and stops it.
+// Starts a fresh `pointsync dev` on free ports in a new folder, passes its addresses to the caller's function, and
+// stops it.
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
@@ -10,8 +11,8 @@ import { setTimeout as pause } from 'node:timers/promises';
 export const root = join(import.meta.dirname, '..');
 const startDeadline = 30_000; // milliseconds
 
-// withBinary calls use with the path of a fresh binary, in a folder that is deleted when use has ended. `go run` would pass
-// no signal on to the server, so the binary is built first.
+// withBinary calls use with the path of a fresh binary, in a folder that is deleted when use has ended. `go run` would
+// pass no signal on to the server, so the binary is built first.
 export async function withBinary(use) {
   const folder = mkdtempSync(join(tmpdir(), 'pointsync-check-'));
   try {
@@ -23,8 +24,8 @@ export async function withBinary(use) {
   }
 }
 
-// withDev calls use with the server's addresses and its data folder, and returns its result, the number of failures. more
-// are flags of `pointsync dev`.
+// withDev calls use with the server's addresses and its data folder, and returns its result, the number of failures.
+// more are flags of `pointsync dev`.
 export async function withDev(binary, folder, use, more = []) {
   const [api, sandbox] = await freePorts(2);
   const data = mkdtempSync(join(folder, 'data-'));
@@ -75,6 +76,15 @@ export async function freePorts(count) {
   const addresses = servers.map((server) => `127.0.0.1:${server.address().port}`);
   await Promise.all(servers.map((server) => new Promise((closed) => server.close(closed))));
   return addresses;
+}
+
+// kill signals a group of processes, and does nothing if it has ended.
+export function kill(group, signal) {
+  try {
+    process.kill(group, signal);
+  } catch (error) {
+    if (error.code !== 'ESRCH') throw error;
+  }
 }
 
 function must({ status, error }) {

@@ -1,5 +1,5 @@
-// Tests docs/clients/npm: packs it for this computer, installs it offline in an empty folder as a frontend developer would,
-// and runs it there with npx. No Go is needed after the binary is built.
+// Tests docs/clients/npm: packs it for this computer, installs it offline in an empty folder as a frontend developer
+// would, and runs it there with npx. No Go is needed after the binary is built.
 import assert from 'node:assert/strict';
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
@@ -7,7 +7,7 @@ import { existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { pack } from '../docs/clients/npm/pack.mjs';
-import { answers, freePorts, withBinary } from './dev.mjs';
+import { answers, freePorts, kill, withBinary } from './dev.mjs';
 
 const version = '1.2.3';
 const stopDeadline = 30_000; // milliseconds
@@ -24,7 +24,8 @@ await withBinary(async (binary, folder) => {
   const said = npx(['version'], user);
   assert.match(said.stdout, /^pointsync \S+ \S+ go\S+\n$/);
   assert.equal(npx(['no-such-command'], user).status, spawnSync(binary, ['no-such-command']).status, 'the exit code is the program\'s');
-  // Ctrl-C in a terminal sends the signal to the whole group; a program that started the package sends it to that alone.
+  // Ctrl-C in a terminal sends the signal to the whole group; a program that started the package sends it to that
+  // alone.
   await runsDev(user, ['npx', '--no-install', 'pointsync'], (dev) => kill(-dev.pid, 'SIGINT'));
   assert.equal(await runsDev(user, ['node_modules/.bin/pointsync'], (dev) => dev.kill('SIGTERM')), 0);
   explainsWhatIsMissing(user);
@@ -66,15 +67,6 @@ async function silent(url) {
     if (await fetch(url).catch(() => null) === null) return;
   }
   throw new Error(`the server still runs ${stopDeadline} ms after Ctrl-C`);
-}
-
-// kill signals a group of processes, and does nothing if it has ended.
-function kill(group, signal) {
-  try {
-    process.kill(group, signal);
-  } catch (error) {
-    if (error.code !== 'ESRCH') throw error;
-  }
 }
 
 function npx(args, cwd) {

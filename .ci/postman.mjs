@@ -1,7 +1,8 @@
-// Runs the collections of docs/postman: `node .ci/postman.mjs` against a fresh `pointsync dev`, with each folder that can
-// stand alone once more by itself, and then the snippets of the pages that sign in. `node .ci/postman.mjs serve` runs them
-// against two `pointsync serve` on PostgreSQL with a local Stripe. A collection runs once for each row of the CSV file of
-// its name, if there is one. The script first fails if the collections leave out an operation of the contract.
+// Runs the collections of docs/postman: `node .ci/postman.mjs` against a fresh `pointsync dev`, with each folder that
+// can stand alone once more by itself, and then the snippets of the pages that sign in. `node .ci/postman.mjs serve`
+// runs them against two `pointsync serve` on PostgreSQL with a local Stripe. A collection runs once for each row of the
+// CSV file of its name, if there is one. The script first fails if the collections leave out an operation of the
+// contract.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
@@ -25,7 +26,8 @@ if (faults.length > 0) {
   process.exit(1);
 }
 
-// Folders that continue another one, and so do not run alone; and folders for `dev` alone, because only `dev` shows mails.
+// Folders that continue another one, and so do not run alone; and folders for `dev` alone, because only `dev` shows
+// mails.
 const continued = /^(7|8|9|10) /;
 const devAlone = /^23 /;
 
@@ -108,7 +110,8 @@ function requests(items) {
   return items.flatMap((item) => item.item ? requests(item.item) : [item.request]);
 }
 
-// operationOf returns the operation with the most words in common, so /points/top-up is not taken for /points/{something}.
+// operationOf returns the operation with the most words in common, so /points/top-up is not taken for
+// /points/{something}.
 function operationOf({ method, url }, operations) {
   if (!url.raw.startsWith('{{base_url}}/')) return undefined; // it is for the sandbox
   const asked = url.raw.slice('{{base_url}}'.length).split('?')[0].split('/');

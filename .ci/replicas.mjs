@@ -1,14 +1,17 @@
 // Starts two `pointsync serve` on one PostgreSQL database, with a local Stripe and an address in front that passes each
-// request on to the other one. The database is the one that TEST_DATABASE_URL names, as pgtest makes it; it must be empty.
+// request on to the other one. The database is the one that TEST_DATABASE_URL names, as pgtest makes it; it must be
+// empty.
 import { spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { createServer, request } from 'node:http';
 import { join } from 'node:path';
 import { freePorts, root, running, withSandbox } from './dev.mjs';
+import { post } from './guides/people.mjs';
 
 const admin = { admin_email: 'admin@example.com', admin_password: crypto.randomUUID() };
 
-// withReplicas calls use with the addresses and the admin's credentials, and returns its result, the number of failures.
+// withReplicas calls use with the addresses and the admin's credentials, and returns its result, the number of
+// failures.
 export function withReplicas(binary, folder, use) {
   return withSandbox(binary, folder, async (sandbox) => {
     const [one, two, front] = await freePorts(3);
@@ -35,7 +38,7 @@ export function withReplicas(binary, folder, use) {
         ...env, POINTSYNC_ADDR: address,
       });
       return await serve(one, () => serve(two, async () => {
-        await register(base_url);
+        await post(`${base_url}/auth/register`, { email: admin.admin_email, password: admin.admin_password });
         run('user', 'role', admin.admin_email, 'admin');
         return use({ base_url, sandbox_url: sandbox, ...admin });
       }));
@@ -44,15 +47,6 @@ export function withReplicas(binary, folder, use) {
       balancer.closeAllConnections();
     }
   });
-}
-
-async function register(base_url) {
-  const answer = await fetch(`${base_url}/auth/register`, {
-    method: 'POST',
-    headers: { 'Content-Type': 'application/json' },
-    body: JSON.stringify({ email: admin.admin_email, password: admin.admin_password }),
-  });
-  if (answer.status !== 201) throw new Error(`the admin is not registered: ${await answer.text()}`);
 }
 
 // balance listens at an address, and passes requests on to the servers in turn.

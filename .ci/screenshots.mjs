@@ -46,7 +46,8 @@ async function lively(world, receiver) {
   return { pro, pack, ada, alan, event: events[0].id, session: await world.session('subscription', pro, { customer_email: 'ada@example.com', 'subscription_data[trial_period_days]': '14' }) };
 }
 
-// discounted returns the page of a purchase in euros. It has a promotion code applied, and takes cards and bank accounts.
+// discounted returns the page of a purchase in euros. It has a promotion code applied, and takes cards and bank
+// accounts.
 async function discounted(world) {
   const { code, session } = await reduced(world, await euros(world, 900), bothWays);
   await world.ask(`/v1/payment_pages/${session.id}`, { promotion_code: code });

@@ -1,9 +1,9 @@
-// Builds the static site into bin/site: the pages that docs/README.md lists, and the contract. A link that leads nowhere
-// fails the build, also one to a heading or to a file of the repository. So does anything that a browser would load from
-// another host.
+// Builds the static site into bin/site: the pages that docs/README.md lists, and the contract. A link that leads
+// nowhere fails the build, also one to a heading or to a file of the repository. So does anything that a browser would
+// load from another host.
 import { cpSync, existsSync, mkdirSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
-import { run, tool } from './client/package.mjs';
+import { tool } from './client/package.mjs';
 import { root } from './dev.mjs';
 import { reference } from './site/reference.mjs';
 
@@ -17,7 +17,7 @@ rmSync(built, { recursive: true, force: true });
 const menu = pages();
 menu.push({ text: 'The API', items: contract() });
 writeFileSync(join(source, 'menu.json'), JSON.stringify(menu));
-run(join(root, 'tools/node_modules/.bin/vitepress'), ['build', site]);
+tool('vitepress', ['build', site]);
 const faults = check();
 if (faults.length > 0) {
   console.error(faults.join('\n'));

@@ -1,18 +1,19 @@
-// The code in the pages of docs. Guide hands out that of docs/guides, for the walks in .ci/guides. checkSnippets runs the
-// JavaScript of docs/tokens.md and docs/prices.md, unchanged, against a running server. It must take a fresh token
-// even if its own clock is a little ahead or behind. It must refuse a token that has expired, is not valid yet, is not for
-// it, or was changed. The same holds for a receipt.
+// The code in the pages of docs. Guide hands out that of docs/guides, for the walks in .ci/guides. checkSnippets runs
+// the JavaScript of docs/tokens.md and docs/prices.md, unchanged, against a running server. It must take a fresh token
+// even if its own clock is a little ahead or behind. It must refuse a token that has expired, is not valid yet, is not
+// for it, or was changed. The same holds for a receipt.
 import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { pathToFileURL } from 'node:url';
+import { must } from './browser/chromium.mjs';
+import { modules, run } from './client/package.mjs';
 import { root } from './dev.mjs';
+import { post, registered } from './guides/people.mjs';
 
-const modules = join(root, 'tools/node_modules');
-
-// Guide is a page of docs/guides whose code a walk runs. A block is a file if the line before it ends with the file's name
-// and a colon: `src/main.ts`:. A block of sh is a list of commands. At its end a walk calls done, which fails if it has left
-// out any code of the page.
+// Guide is a page of docs/guides whose code a walk runs. A block is a file if the line before it ends with the file's
+// name and a colon: `src/main.ts`:. A block of sh is a list of commands. At its end a walk calls done, which fails if
+// it has left out any code of the page.
 export class Guide {
   #blocks;
   #commands;
@@ -61,8 +62,8 @@ export class Guide {
     }
   }
 
-  // goModule does what the page's `go mod init` and `go get` do, with the modules of go.mod, which are on this machine. The
-  // page has to name the same versions.
+  // goModule does what the page's `go mod init` and `go get` do, with the modules of go.mod, which are on this machine.
+  // The page has to name the same versions. goModule returns the environment in which Go finds them.
   goModule(folder) {
     const module = this.command('go mod init').split(' ').at(-1);
     const pins = readFileSync(join(root, 'go.mod'), 'utf8');
@@ -73,6 +74,7 @@ export class Guide {
     mkdirSync(folder, { recursive: true });
     writeFileSync(join(folder, 'go.mod'), pins.replace(/^module .*$/m, `module ${module}`));
     writeFileSync(join(folder, 'go.sum'), readFileSync(join(root, 'go.sum')));
+    return { GOFLAGS: `${process.env.GOFLAGS ?? ''} -mod=mod`, GOWORK: 'off', GOPROXY: 'off' };
   }
 
   done() {
@@ -84,6 +86,12 @@ export class Guide {
 function link(from, to) {
   mkdirSync(dirname(to), { recursive: true });
   symlinkSync(from, to);
+}
+
+// gofmt fails if Go code that was cut out is not formatted.
+export function gofmt(folder) {
+  const list = run('gofmt', ['-l', '.'], { cwd: folder, stdio: 'pipe' }).stdout;
+  must(list.length === 0, `the page's code is not formatted by gofmt:\n${list}`);
 }
 
 // codeOf returns the first block in a language of a page.
@@ -102,14 +110,8 @@ const { claimsOf } = await snippet('docs/tokens.md');
 
 // checkSnippets returns the number of failed cases.
 export async function checkSnippets(api) {
-  const { token } = await post(`${api}/auth/register`, { email: `snippet${process.pid}@example.com`, password: 'correct horse battery' });
+  const { token } = await registered(api, 100);
   return await checkTokens(api, token) + await checkReceipts(api, token);
-}
-
-async function post(url, body, headers = {}) {
-  const got = await fetch(url, { method: 'POST', headers: { 'Content-Type': 'application/json', ...headers }, body: JSON.stringify(body) });
-  if (!got.ok) throw new Error(`${url}: ${got.status} ${await got.text()}`);
-  return got.json();
 }
 
 // checkReceipts verifies the receipt of a spend as the operator's other services do. Only the API's address and the
@@ -117,10 +119,7 @@ async function post(url, body, headers = {}) {
 async function checkReceipts(api, customer) {
   const library = pathToFileURL(createRequire(join(root, 'tools/package.json')).resolve('jose')).href;
   const { receiptOf } = await snippet('docs/prices.md', (code) => code.replace('http://127.0.0.1:8080', api).replace("'jose'", `'${library}'`));
-  const { token: admin } = await post(`${api}/auth/login`, { email: 'admin@example.com', password: 'correct horse battery' });
-  const { sub } = JSON.parse(Buffer.from(customer.split('.')[1], 'base64url').toString());
-  await post(`${api}/admin/accounts/${sub}/grants`, { amount: 100, reason: 'to spend' }, { Authorization: `Bearer ${admin}`, 'Idempotency-Key': 'snippet' });
-  const { spend, receipt, token } = await post(`${api}/points/spend`, { action: 'picture', quantity: 2 }, { Authorization: `Bearer ${customer}`, 'Idempotency-Key': 'snippet' });
+  const { spend, receipt, token } = await post(`${api}/points/spend`, { action: 'picture', quantity: 2 }, { token: customer, key: 'snippet' });
   const minutes = 60;
   const cases = [
     ['of a spend', true, receipt, 0],

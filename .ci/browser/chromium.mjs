@@ -5,11 +5,11 @@ import { join } from 'node:path';
 import { root } from '../dev.mjs';
 
 const { chromium } = createRequire(join(root, 'tools/package.json'))('playwright-core');
+export const executablePath = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'].find(existsSync);
 const patience = 15_000; // milliseconds, for one step
 
 // withBrowser calls use with a browser, and closes it when use has ended.
 export async function withBrowser(use) {
-  const executablePath = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'].find(existsSync);
   if (!executablePath) throw new Error('no Chromium: install the package chromium, or Google Chrome');
   const browser = await chromium.launch({
     executablePath,
@@ -22,8 +22,8 @@ export async function withBrowser(use) {
   }
 }
 
-// withPage calls use with a page in a new context. It fails if a script or the content security policy of a page reported
-// an error.
+// withPage calls use with a page in a new context. It fails if a script or the content security policy of a page
+// reported an error.
 export async function withPage(browser, options, use) {
   const context = await browser.newContext({ viewport: { width: 1280, height: 900 }, ...options });
   const complaints = [];

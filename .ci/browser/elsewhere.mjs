@@ -1,5 +1,6 @@
-// A web app at another address than the API, as most are. Its page calls the API with plain fetch. `dev` lets pages of this
-// machine in without being asked: they can send and read everything. From any other origin the browser prevents both.
+// A web app at another address than the API, as most are. Its page calls the API with plain fetch. `dev` lets pages of
+// this machine in without being asked: they can send and read everything. From any other origin the browser prevents
+// both.
 import { must, stepper, withPage } from './chromium.mjs';
 import { password } from './customer.mjs';
 import { withServer } from './world.mjs';
@@ -87,8 +88,8 @@ async function refused(page, urls, origin) {
   });
 }
 
-// asker returns what a page's own script learns of a request to the API. If the browser prevented the request, the script
-// learns only that it failed.
+// asker returns what a page's own script learns of a request to the API. If the browser prevented the request, the
+// script learns only that it failed.
 const asker = (page, urls) => (method, path, body, headers = {}) => page.evaluate(async ([url, init]) => {
   try {
     const answer = await fetch(url, init);

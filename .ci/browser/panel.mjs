@@ -1,5 +1,5 @@
-// The control panel, as an operator uses it: move the clock, let a renewal fail, refund, dispute, resend and set faults, and
-// see the result without a reload.
+// The control panel, as an operator uses it: move the clock, let a renewal fail, refund, dispute, resend and set
+// faults, and see the result without a reload.
 import { must, stepper, withPage } from './chromium.mjs';
 
 export const panel = (browser, world) => withPage(browser, {}, async (page) => {

@@ -1,5 +1,5 @@
-// A subscription in the demo shop: a larger plan, with its price shown before it is paid; a smaller one, scheduled and then
-// withdrawn; seats; a refused card; states that need attention; a cancellation, withdrawn again.
+// A subscription in the demo shop: a larger plan, with its price shown before it is paid; a smaller one, scheduled and
+// then withdrawn; seats; a refused card; states that need attention; a cancellation, withdrawn again.
 import { accessible } from './axe.mjs';
 import { pay } from './card.mjs';
 import { must, stepper, withPage } from './chromium.mjs';

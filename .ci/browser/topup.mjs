@@ -1,5 +1,5 @@
-// Automatic top-up in the demo shop: refused without a saved card, set, and a pack bought automatically. Then what happens
-// when the card is gone, and the threshold for low points.
+// Automatic top-up in the demo shop: refused without a saved card, set, and a pack bought automatically. Then what
+// happens when the card is gone, and the threshold for low points.
 import { accessible } from './axe.mjs';
 import { must, stepper, withPage } from './chromium.mjs';
 import { customerID, enter, order, payAndReturn, points, register, said, spend } from './customer.mjs';

@@ -1,5 +1,5 @@
-// The other ways to pay and manage: promotion codes, bank debits, saving a card, an invoice's page, the portal by its login
-// link, and the portal opened for one task.
+// The other ways to pay and manage: promotion codes, bank debits, saving a card, an invoice's page, the portal by its
+// login link, and the portal opened for one task.
 import { fill, pay } from './card.mjs';
 import { must, stepper, withPage } from './chromium.mjs';
 

@@ -30,8 +30,8 @@ export class World {
 
   async customer(email, name) { return (await this.ask('/v1/customers', { email, name })).id; }
 
-  // session makes a checkout session that leads back to the sandbox itself. That page is always there, and shows that the
-  // payer went on.
+  // session makes a checkout session that leads back to the sandbox itself. That page is always there, and shows that
+  // the payer went on.
   async session(mode, price, more = {}) {
     return this.ask('/v1/checkout/sessions', { mode, success_url: `${this.url}/paid`, cancel_url: `${this.url}/left`,
       'line_items[0][price]': price, 'line_items[0][quantity]': '1', ...more });

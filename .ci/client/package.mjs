@@ -22,17 +22,22 @@ export function pack(folder) {
   return join(folder, readdirSync(folder).find((name) => /^pointsync-client-.*\.tgz$/.test(name)));
 }
 
-// install unpacks the package into the node_modules of a folder, with what it needs, from `npm ci` alone.
+let packed; // the file that install unpacks
+
+// install unpacks the package into the node_modules of a folder, with what it needs, from `npm ci` alone. It is packed
+// once, however many folders there are.
 export function install(folder) {
+  packed ??= packForThisRun();
   const home = join(folder, 'node_modules/@pointsync/client');
   mkdirSync(home, { recursive: true });
-  const packed = mkdtempSync(join(tmpdir(), 'pointsync-pack-'));
-  try {
-    run('tar', ['-xzf', pack(packed), '--strip-components=1', '-C', home]);
-  } finally {
-    rmSync(packed, { recursive: true, force: true });
-  }
+  run('tar', ['-xzf', packed, '--strip-components=1', '-C', home]);
   for (const name of ['openapi-fetch', 'openapi-typescript-helpers']) cpSync(join(modules, name), join(folder, 'node_modules', name), { recursive: true });
+}
+
+function packForThisRun() {
+  const folder = mkdtempSync(join(tmpdir(), 'pointsync-pack-'));
+  process.once('exit', () => rmSync(folder, { recursive: true, force: true }));
+  return pack(folder);
 }
 
 export const tool = (name, args, options) => run(join(modules, '.bin', name), args, options);

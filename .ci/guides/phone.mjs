@@ -1,5 +1,5 @@
-// Walks docs/guides/phone.md. Its Swift and Kotlin are not compiled, because that needs Apple's and Google's tools: it is
-// only checked that the operations in them exist. The page for the way back is opened in Chromium.
+// Walks docs/guides/phone.md. Its Swift and Kotlin are not compiled, because that needs Apple's and Google's tools: it
+// is only checked that the operations in them exist. The page for the way back is opened in Chromium.
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';

@@ -1,18 +1,18 @@
 // Walks docs/guides/testing.md: runs its tests in Go and in Playwright, the latter on the page of the first guide.
-import { existsSync, mkdirSync } from 'node:fs';
+import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { must } from '../browser/chromium.mjs';
+import { executablePath } from '../browser/chromium.mjs';
 import { install, run } from '../client/package.mjs';
 import { freePorts } from '../dev.mjs';
-import { Guide } from '../snippets.mjs';
+import { gofmt, Guide } from '../snippets.mjs';
 
 export async function walk({ guide, home, api, stripe }) {
   const inGo = join(home, 'go');
   mkdirSync(inGo);
-  guide.goModule(inGo);
+  const go = guide.goModule(inGo);
   guide.cutOut(inGo, /_test\.go$/);
-  must(run('gofmt', ['-l', '.'], { cwd: inGo, stdio: 'pipe' }).stdout.length === 0, 'the code of the page is not formatted by gofmt');
-  const env = { ...process.env, GOFLAGS: `${process.env.GOFLAGS ?? ''} -mod=mod`, GOWORK: 'off', GOPROXY: 'off', POINTSYNC_URL: api, VITE_API: api, STRIPE_URL: stripe };
+  gofmt(inGo);
+  const env = { ...process.env, ...go, POINTSYNC_URL: api, VITE_API: api, STRIPE_URL: stripe };
   const [program, ...args] = guide.command('go test').split(' ');
   run(program, [...args, '-v'], { cwd: inGo, env });
 
@@ -24,8 +24,7 @@ export async function walk({ guide, home, api, stripe }) {
   guide.npmInstall(page);
   guide.cutOut(page, /^playwright|^tests/);
   guide.command('npx playwright install'); // the walk has a browser
-  const CHROMIUM = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'].find(existsSync);
   const [, port] = (await freePorts(1))[0].split(':');
   const [, ...words] = guide.command('npx playwright test').split(' ');
-  run(join(page, 'node_modules/.bin', words[0]), [...words.slice(1), '--reporter=list'], { cwd: page, env: { ...env, CHROMIUM, PORT: port } });
+  run(join(page, 'node_modules/.bin', words[0]), [...words.slice(1), '--reporter=list'], { cwd: page, env: { ...env, CHROMIUM: executablePath, PORT: port } });
 }

@@ -8,6 +8,8 @@ import { install } from '../client/package.mjs';
 
 const announced = { deprecation: '@1767225600', sunset: 'Wed, 01 Jul 2026 00:00:00 GMT', link: '<https://example.com/end>; rel="deprecation"' };
 
+export const ownServer = true; // it needs no dev
+
 export async function walk({ guide, home }) {
   install(home);
   const server = createServer((request, response) => {

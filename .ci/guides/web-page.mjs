@@ -1,5 +1,5 @@
-// Walks docs/guides/web-page.md: makes the page from an empty folder, serves it with Vite at another origin than the API,
-// and buys and spends in Chromium.
+// Walks docs/guides/web-page.md: makes the page from an empty folder, serves it with Vite at another origin than the
+// API, and buys and spends in Chromium.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
@@ -76,7 +76,7 @@ function npx(command, cwd, env = {}) {
 }
 
 // withVite calls use with the address that Vite prints. Vite looks for a free port from 5173 on.
-export async function withVite(command, cwd, api, use) {
+async function withVite(command, cwd, api, use) {
   const vite = spawn(join(cwd, 'node_modules/.bin', command.split(' ')[1]), { cwd, env: { ...process.env, VITE_API: api }, stdio: ['ignore', 'pipe', 'inherit'] });
   const ended = once(vite, 'exit');
   try {

@@ -11,6 +11,8 @@ import { root, withDev } from '../dev.mjs';
 const { SignJWT, exportJWK, generateKeyPair } = await import(pathToFileURL(createRequire(join(root, 'tools/package.json')).resolve('jose')).href);
 const audience = 'mV3kq9TzB2xW';
 
+export const ownServer = true; // it starts a dev with the page's file
+
 export async function walk({ guide, home, binary }) {
   install(home);
   await withIssuer(async (issuer, idToken) => {
