@@ -1,27 +1,41 @@
-// Walks docs/guides/backend.md: starts its backend with the key and the webhook that its commands make, and sends what the
-// page sends, and receipts.
-import { spawn, spawnSync } from 'node:child_process';
+// Walks docs/guides/backend.md: starts its backend with the key and the webhook that its commands make, and sends what
+// the page sends, and receipts.
+import { execFile, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
+import { promisify } from 'node:util';
+import { withProxy } from '../../docs/clients/typescript/test/proxy.mjs';
 import { must } from '../browser/chromium.mjs';
 import { install } from '../client/package.mjs';
-import { freePorts } from '../dev.mjs';
+import { freePorts, kill } from '../dev.mjs';
 import { codeOf } from '../snippets.mjs';
+import { post, registered } from './people.mjs';
 
 export async function walk({ guide, home, api, data, binary }) {
   guide.npmInstall(home);
   install(home);
   guide.cutOut(home);
   writeFileSync(join(home, 'receipt.mjs'), codeOf('docs/prices.md', 'js').replace('http://127.0.0.1:8080', api));
+  await tryOut(guide.command('POINTSYNC_URL='), guide, { home, binary, data, api });
+}
+
+// tryOut starts a backend by a command, with the secrets that the commands of guide make, and sends the requests of
+// guide. A proxy is between the backend and the server.
+export async function tryOut(command, guide, { home, binary, data, api, env = {} }) {
   const [address] = await freePorts(1);
-  const secrets = setUp(guide, { binary, data, api, address });
-  await withBackend(guide.command('POINTSYNC_URL='), { home, address, secrets }, () => requests(guide, address, api));
+  await withProxy(api, async (proxy) => {
+    const secrets = { ...setUp(guide, { binary, data, api: proxy.url, address }), ...env };
+    await withBackend(command, { home, address, secrets }, async () => {
+      await requests(guide, address, api);
+      await throughFaults(proxy, address);
+    });
+  });
 }
 
 // setUp does what the page's first two commands do, and returns the environment of the backend.
-export function setUp(guide, { binary, data, api, address }) {
+function setUp(guide, { binary, data, api, address }) {
   const operator = (beginning) => {
     const words = guide.command(`go run ./cmd/pointsync ${beginning}`).replace('127.0.0.1:8000', address).split(' ').slice(3);
     const { status, stdout, stderr } = spawnSync(binary, words.map((word) => word === '--dev' ? `--dev=${data}` : word), { encoding: 'utf8' });
@@ -48,43 +62,48 @@ export async function withBackend(command, { home, address, secrets }, use) {
     }, 'the backend listens');
     await use();
   } finally {
-    process.kill(-backend.pid, 'SIGTERM'); // `go run` and the program that it started
+    kill(-backend.pid, 'SIGTERM'); // `go run` and the program that it started
     await ended;
   }
 }
 
 // requests sends what a page sends, then receipts, and compares the responses with what the page promises.
-export async function requests(guide, address, api) {
-  const got = Array.from({ length: 6 }, () => curl(guide, address));
+async function requests(guide, address, api) {
+  const got = [];
+  while (got.length < 6) got.push(await run(nextCurl(guide, address)));
   const points = got.map((body) => body.type ?? body.Type ?? body.points);
   must(JSON.stringify(points) === JSON.stringify([60, 60, 30, 30, 0, '/problems/insufficient-points']), `the requests returned ${JSON.stringify(points)}`);
-  const balance = guide.command('curl').replace('127.0.0.1:8000', address);
-  await until(() => run(balance).available === 0, 'the webhook told the balance');
+  const balance = nextCurl(guide, address);
+  await until(async () => (await run(balance)).available === 0, 'the webhook told the balance');
   console.log('  ok  a service key grants and spends, and a webhook tells it');
 
-  const receipt = await spendAsApp(api);
+  const { token } = await registered(api, 30);
+  const { receipt } = await post(`${api}/points/spend`, { action: 'picture' }, { token, key: 'app' });
   const send = async (text) => (await fetch(`http://${address}/receipts`, { method: 'POST', body: JSON.stringify({ receipt: text }) })).status;
   const statuses = [await send(`${receipt.slice(0, -4)}AAAA`), await send(receipt), await send(receipt)];
   must(statuses.join() === '401,200,409', `receipts returned ${statuses}`);
   const forged = await fetch(`http://${address}/hooks`, { method: 'POST', body: '{"data": {"external_id": "user-1", "version": 99, "points": {"available": 9}}}', headers: { 'webhook-id': 'msg_1', 'webhook-timestamp': String(Math.floor(Date.now() / 1000)), 'webhook-signature': 'v1,AAAA' } });
-  must(forged.status === 401 && run(balance).available === 0, 'an event with a wrong signature was taken');
+  must(forged.status === 401 && (await run(balance)).available === 0, 'an event with a wrong signature was taken');
   console.log('  ok  a receipt is served once; a changed one and a forged event are refused');
 }
 
-const curl = (guide, address) => run(guide.command('curl').replace('127.0.0.1:8000', address));
-const run = (command) => JSON.parse(spawnSync('sh', ['-c', command], { encoding: 'utf8' }).stdout);
+const nextCurl = (guide, address) => guide.command('curl').replace('127.0.0.1:8000', address);
+const run = async (command) => JSON.parse((await promisify(execFile)('sh', ['-c', command])).stdout);
 
-// spendAsApp registers a customer with points, who buys a picture, and returns the receipt.
-async function spendAsApp(api) {
-  const post = async (path, body, token, key) => {
-    const response = await fetch(api + path, { method: 'POST', body: JSON.stringify(body), headers: { 'content-type': 'application/json', ...(token && { authorization: `Bearer ${token}`, 'idempotency-key': key }) } });
-    must(response.ok, `${path}: ${response.status}`);
-    return response.json();
+// throughFaults grants once more, while a proxy gives responses that are no problems, and while the server refuses.
+async function throughFaults(proxy, address) {
+  const { path } = proxy.seen.find((request) => request.path.endsWith('/grants'));
+  const grant = async (...faults) => {
+    const before = proxy.to(path).length;
+    proxy.plan(path, ...faults);
+    const response = await fetch(`http://${address}/users`, { method: 'POST', body: JSON.stringify({ user: 'user-1' }) });
+    return `${response.status} after ${proxy.to(path).length - before}`;
   };
-  const ada = await post('/auth/register', { email: 'ada@example.com', password: 'correct horse battery' });
-  const admin = await post('/auth/login', { email: 'admin@example.com', password: 'correct horse battery' });
-  await post(`/admin/accounts/${ada.user.id}/grants`, { amount: 30, reason: 'to spend' }, admin.token, 'g');
-  return (await post('/points/spend', { action: 'picture' }, ada.token, 's')).receipt;
+  const ofProxy = (status) => ({ status, headers: { 'content-type': 'text/html' }, body: '<h1>a proxy</h1>' });
+  const ofServer = { status: 502, headers: { 'content-type': 'application/problem+json' }, body: '{"type": "/problems/stripe-refused", "status": 502, "detail": "Stripe refused."}' };
+  const got = [await grant(ofProxy(502), ofProxy(504)), await grant(ofProxy(500)), await grant(ofServer)];
+  must(got.join() === '200 after 3,500 after 1,502 after 1', `a grant through faults returned ${got}`);
+  console.log('  ok  a response of a proxy is repeated if it is not definite, and passed on if it is');
 }
 
 async function until(holds, what) {
