@@ -1,11 +1,18 @@
-// Walks docs/guides/errors.md: its repeats, through a network that loses responses, and its example.
+// Walks docs/guides/errors.md: the types that it names, its repeats, through a network that loses responses, and its
+// example.
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { withProxy } from '../../docs/clients/typescript/test/proxy.mjs';
 import { must } from '../browser/chromium.mjs';
+import { root } from '../dev.mjs';
 import { registered } from './people.mjs';
 
 export async function walk({ guide, home, api }) {
+  const page = readFileSync(join(root, guide.page), 'utf8');
+  const [types] = /^ {4}ProblemType:$[^]*?^ {6}x-enum/m.exec(readFileSync(join(root, 'openapi.yaml'), 'utf8'));
+  const unnamed = [...types.matchAll(/- \/problems\/(\S+)/g)].map(([, name]) => name).filter((name) => !page.includes(`\`${name}\``));
+  must(unnamed.length === 0, `${guide.page} says nothing of ${unnamed}`);
   guide.cutOut(home);
   const { insist } = await import(pathToFileURL(join(home, 'insist.mjs')).href);
   const { token } = await registered(api, 60);
