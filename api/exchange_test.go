@@ -53,6 +53,7 @@ func TestFirebaseTokenLogsIn(t *testing.T) {
 				map[string]any{"id_token": google.Token("uid-1", "my-project", claims)})
 			c.expect(refused.text("type") == "/problems/unauthorized", "%s: %s", name, refused.raw)
 		}
+		c.counts(2, `pointsync_login_failures_total{method="id_token",reason="wrong"}`)
 		anonymous := eve.call(http.StatusOK, http.MethodPost, "/auth/exchange",
 			map[string]any{"id_token": google.Token("uid-2", "my-project", nil)})
 		c.expect(anonymous.at("user.email") == nil, "an account may have no address: %s", anonymous.raw)

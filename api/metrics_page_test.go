@@ -1,6 +1,7 @@
 package api_test
 
 import (
+	"errors"
 	"net/http"
 	"net/url"
 	"os"
@@ -12,6 +13,8 @@ import (
 
 	"github.com/pointsync/pointsync/pkg/audit"
 	"github.com/pointsync/pointsync/pkg/billing"
+	"github.com/pointsync/pointsync/pkg/ledger"
+	"github.com/pointsync/pointsync/pkg/store"
 )
 
 // scrape returns the metrics of the client's server.
@@ -39,9 +42,10 @@ func (c *client) counts(want float64, name string) {
 	c.expect(c.series(name) == want, "%s is %v, want %v", name, c.series(name), want)
 }
 
-// TestStoryIsCounted proves that what happens moves each counter by the expected number: a purchase that a webhook
+// TestStoryIsCounted proves that what happens moves counters by the expected numbers: a purchase that a webhook
 // reports and an open stream is told of, spends that go through, are repeated, are refused and are done while Stripe is
 // down, a hold, a refund, refused signatures and a failed login. Then the page of metrics lists what the server has.
+// Top-ups and ID tokens are counted in TestSavedCard, the story and TestFirebaseTokenLogsIn.
 func TestStoryIsCounted(t *testing.T) {
 	t.Parallel()
 	eachWorld(t, func(t *testing.T, w *world) {
@@ -57,6 +61,33 @@ func TestStoryIsCounted(t *testing.T) {
 			must(t, audit.Record(t.Context(), w.db, kind, w.Now(), 1, 0))
 		}
 		heldAgainstPage(t, c.scrape())
+	})
+}
+
+// TestOnlyWhatIsCommittedIsCounted proves that a grant that is rolled back is not counted, and one that is committed
+// is.
+func TestOnlyWhatIsCommittedIsCounted(t *testing.T) {
+	t.Parallel()
+	eachWorld(t, func(t *testing.T, w *world) {
+		c := w.user(t)
+		grant := func(end error) error {
+			return w.db.InTx(t.Context(), func(tx *store.Tx) error {
+				a, err := tx.LockAccount(t.Context(), billing.AccountID(c.claims().text("sub")))
+				must(t, err)
+				_, _, err = ledger.Grant(t.Context(), tx, a, billing.Grant{Key: "g", Source: "admin", Amount: 7})
+				must(t, err)
+				return end
+			})
+		}
+		undone := errors.New("undone")
+		if err := grant(undone); !errors.Is(err, undone) {
+			t.Fatalf("%v, want %v", err, undone)
+		}
+		c.counts(0, `pointsync_entries_total{kind="grant"}`)
+		c.counts(0, `pointsync_entry_points_total{kind="grant"}`)
+		must(t, grant(nil))
+		c.counts(1, `pointsync_entries_total{kind="grant"}`)
+		c.counts(7, `pointsync_entry_points_total{kind="grant"}`)
 	})
 }
 

@@ -58,7 +58,7 @@ func (m *workMetrics) Collect(out chan<- prometheus.Metric) {
 		out <- prometheus.MustNewConstMetric(m.events, prometheus.GaugeValue, float64(waiting.Events))
 		out <- prometheus.MustNewConstMetric(m.oldest, prometheus.GaugeValue, waited)
 	}
-	if counts, err := m.db.CountJobs(ctx); err == nil {
+	if counts, err := m.db.CountJobs(ctx, jobStates); err == nil {
 		m.collectJobs(counts, out)
 	}
 }
@@ -72,7 +72,7 @@ var jobStates = []string{"available", "pending", "running", "scheduled", "retrya
 // collectJobs sends the number of jobs in each state, also where there are none: only then a rule can tell none from
 // not known.
 func (m *workMetrics) collectJobs(counts []store.JobCount, out chan<- prometheus.Metric) {
-	kinds := append(slices.Clone(m.kinds()), otherKind)
+	kinds := append(m.kinds(), otherKind)
 	n := map[[2]string]int64{}
 	for _, c := range counts {
 		if !slices.Contains(kinds, c.Kind) {

@@ -2,9 +2,12 @@ package api_test
 
 import (
 	"net/http"
+	"net/url"
 	"reflect"
 	"testing"
 	"time"
+
+	"github.com/pointsync/pointsync/pkg/billing"
 )
 
 // toppedUp enables an automatic top-up. The points are low, so the server's own job buys a pack within seconds.
@@ -22,6 +25,7 @@ func (c *client) toppedUp() {
 	c.waitFor("the pack is bought", func() bool {
 		return c.call(http.StatusOK, http.MethodGet, "/points", nil).number("available") == before+200
 	})
+	c.counts(1, `pointsync_top_up_orders_total{status="fulfilled"}`)
 	state := c.call(http.StatusOK, http.MethodGet, "/points/top-up", nil)
 	c.expect(
 		state.number("top_up.used_this_month") == 1 && state.at("top_up.reason") == nil, "it counts: %s", state.raw,
@@ -56,7 +60,7 @@ func (c *client) waitFor(what string, done func() bool) {
 }
 
 // TestSavedCard proves that a pack's page keeps the card only if it is asked to, and that a top-up can be enabled then.
-// The account's timeline shows it to admins.
+// The account's timeline shows it to admins. If the bank wants the customer there, the top-up stops, and is counted.
 func TestSavedCard(t *testing.T) {
 	t.Parallel()
 	eachWorld(t, func(t *testing.T, w *world) {
@@ -77,5 +81,16 @@ func TestSavedCard(t *testing.T) {
 		set := c.call(http.StatusOK, http.MethodPut, "/points/top-up", want)
 		shown := admin.call(http.StatusOK, http.MethodGet, timeline, nil)
 		c.expect(reflect.DeepEqual(shown.at("top_up"), set.at("top_up")), "the timeline shows it: %s", shown.raw)
+
+		a, err := w.db.Account(t.Context(), billing.AccountID(c.claims().text("sub")))
+		must(t, err)
+		customer := string(a.CustomerID)
+		card := w.Ask(http.MethodPost, "/v1/payment_methods/pm_card_authenticationRequired/attach",
+			url.Values{"customer": {customer}})["id"].(string)
+		w.Ask(http.MethodPost, "/v1/customers/"+customer,
+			url.Values{"invoice_settings[default_payment_method]": {card}})
+		c.spend(http.StatusOK, 200)
+		c.counts(1, `pointsync_top_ups_stopped_total{reason="authentication_required"}`)
+		c.counts(1, `pointsync_top_up_orders_total{status="failed"}`)
 	})
 }

@@ -78,7 +78,8 @@ func (s *Service) Followers() int {
 
 // Told records that an account was sent to the follower, and counts the events whose changes it was told by that. For
 // example, version 7 was sent before, and 9 is now. A sync that was applied in between, and left version 8 or 9, closed
-// an event that came in 0.4 s ago: one event was told after 0.4 s. A sync that changed nothing has told nothing.
+// an event that came in 0.4 s ago: one event was told after 0.4 s. A sync that changed nothing has told nothing,
+// unless something else changed the account just before it.
 func (s *Service) Told(ctx context.Context, w *Watch, a billing.Account) {
 	before, synced := w.mark(a)
 	if s.metrics == nil || before == 0 || !synced {

@@ -110,13 +110,8 @@ func (in *Inbox) accept(ctx context.Context, body []byte, signature string) (met
 	return metric.WebhookStored, nil
 }
 
-// Receive stores an event and its job. An event that is known already changes nothing. Errors: EUnavailable, after
-// which Stripe sends the event again.
-func (in *Inbox) Receive(ctx context.Context, e stripegw.Event) error {
-	_, _, err := in.keep(ctx, e)
-	return err
-}
-
+// keep stores an event and its job, and reports whether the event is new. An event that is known already changes
+// nothing. Errors: EUnavailable, after which Stripe sends the event again.
 func (in *Inbox) keep(ctx context.Context, e stripegw.Event) (status billing.InboxStatus, isNew bool, err error) {
 	in.receivedAt.Store(time.Now().UnixNano())
 	err = in.db.InTx(ctx, func(tx *store.Tx) (err error) {
@@ -126,7 +121,7 @@ func (in *Inbox) keep(ctx context.Context, e stripegw.Event) (status billing.Inb
 	return status, isNew, err
 }
 
-// receive is Receive within a transaction. It returns the event's state, and reports whether the event is new.
+// receive is keep within a transaction.
 func (in *Inbox) receive(
 	ctx context.Context, tx *store.Tx, e stripegw.Event,
 ) (status billing.InboxStatus, isNew bool, err error) {

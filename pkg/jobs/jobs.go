@@ -55,7 +55,6 @@ type Runner struct {
 	workers  *river.Workers
 	queues   map[string]river.QueueConfig
 	queueOf  map[string]string // by kind
-	kinds    []string          // all that are registered
 	periodic []*river.PeriodicJob
 	loops    []func(context.Context)
 	stop     context.CancelFunc // ends the loops; nil before Start

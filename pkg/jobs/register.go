@@ -3,6 +3,8 @@ package jobs
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/riverqueue/river"
@@ -15,7 +17,6 @@ func Handle[A Args](r *Runner, q Queue, do func(ctx context.Context, args A) err
 	var args A
 	r.addQueue(q)
 	r.queueOf[args.Kind()] = q.Name
-	r.kinds = append(r.kinds, args.Kind())
 	river.AddWorker(r.workers, &worker[A]{do: do})
 }
 
@@ -59,7 +60,7 @@ func (r *Runner) Look(l Look) {
 	q.MaxWorkers += l.workers()
 	r.queues[looks] = q
 	args := lookArgs{kind: l.Kind}
-	r.kinds = append(r.kinds, l.Kind)
+	r.queueOf[l.Kind] = looks
 	do := func(ctx context.Context, _ lookArgs) error { return l.Do(ctx) }
 	river.AddWorkerArgs(r.workers, args, &worker[lookArgs]{do: do, timeout: l.Timeout})
 	opts := &river.InsertOpts{Queue: looks, MaxAttempts: 1}
@@ -97,7 +98,7 @@ func (a lookArgs) Kind() string { return a.kind }
 func (r *Runner) Loop(do func(ctx context.Context)) { r.loops = append(r.loops, do) }
 
 // Kinds returns the kinds of job that are registered.
-func (r *Runner) Kinds() []string { return r.kinds }
+func (r *Runner) Kinds() []string { return slices.Sorted(maps.Keys(r.queueOf)) }
 
 func (r *Runner) addQueue(q Queue) {
 	if known, ok := r.queues[q.Name]; ok && known.MaxWorkers != q.Workers {

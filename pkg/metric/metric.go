@@ -1,6 +1,6 @@
 // Package metric owns the series that a process counts itself, and is the only package below api that knows Prometheus.
-// A room that has something to count gets a *Metrics from whoever makes it, and calls a method that is named after what
-// happened. It knows no name of a series and no label. A nil *Metrics counts nothing, so tests and commands need none.
+// A room that has something to count gets a *Metrics from the code that makes it, and calls a method that is named after
+// what happened. It knows no name of a series and no label. A nil *Metrics counts nothing, so tests and commands need none.
 //
 // These always hold:
 //   - A label has one of a closed set of values, which is written here. Any other value becomes "other". So no caller,
@@ -39,7 +39,7 @@ func New(version string) *Metrics {
 	return &Metrics{
 		build: buildInfo(version),
 		received: newHistogram("pointsync_event_received_seconds",
-			"From when Stripe made an event of ours to when it was stored here.", slow),
+			"From when Stripe made an event that may concern an account to when it was stored here.", slow),
 		applied: newHistogram("pointsync_event_applied_seconds",
 			"From when an event was stored to when a sync that began after it was applied.", steps),
 		told: newHistogram("pointsync_event_told_seconds",
@@ -107,7 +107,7 @@ func (m *Metrics) Collect(out chan<- prometheus.Metric) {
 	}
 }
 
-// EventReceived counts an event that was stored for an account, so long after Stripe made it.
+// EventReceived counts an event that was stored and may concern an account, so long after Stripe made it.
 func (m *Metrics) EventReceived(after time.Duration) {
 	if m != nil {
 		m.received.observe(after)
@@ -128,7 +128,7 @@ func (m *Metrics) EventTold(after time.Duration) {
 	}
 }
 
-// Sync counts a sync that took a ticket, and how long it took.
+// Sync counts a sync that was begun, or that could not be, and how long it took.
 func (m *Metrics) Sync(cause billing.SyncCause, outcome billing.SyncOutcome, took time.Duration) {
 	if m != nil {
 		m.syncs.observe(took, string(cause), string(outcome))

@@ -74,7 +74,7 @@ type WebhookOutcome string
 const (
 	WebhookStored    WebhookOutcome = "stored"
 	WebhookDuplicate WebhookOutcome = "duplicate" // the event was known
-	WebhookIgnored   WebhookOutcome = "ignored"   // stored, and concerns no account of ours
+	WebhookIgnored   WebhookOutcome = "ignored"   // stored, and about no account of ours or of the other mode
 	WebhookRefused   WebhookOutcome = "refused"   // its signature fits no secret, or it is no event
 	WebhookFailed    WebhookOutcome = "failed"    // it could not be stored; Stripe sends it again
 )
@@ -100,11 +100,12 @@ type LoginReason string
 
 // The reasons why a login fails.
 const (
-	LoginWrong     LoginReason = "wrong"       // not the password, or a token that is not valid or has expired
-	LoginThrottled LoginReason = "throttled"   // too many attempts
-	LoginClosed    LoginReason = "closed"      // the account is disabled or deleted
-	LoginOff       LoginReason = "off"         // no one logs in by this method here
-	LoginError     LoginReason = "unavailable" // the issuer or the database did not reply, or a fault of ours
+	LoginWrong     LoginReason = "wrong"     // not the password, or a token that is not valid or has expired
+	LoginThrottled LoginReason = "throttled" // too many attempts
+	LoginClosed    LoginReason = "closed"    // the account is disabled or deleted
+	LoginOff       LoginReason = "off"       // no one logs in by this method here
+	// The issuer or the database did not reply, a fault of ours, or the caller hung up.
+	LoginError LoginReason = "unavailable"
 )
 
 var loginReasons = []LoginReason{LoginWrong, LoginThrottled, LoginClosed, LoginOff, LoginError}
@@ -112,7 +113,7 @@ var loginReasons = []LoginReason{LoginWrong, LoginThrottled, LoginClosed, LoginO
 // LoginReasonOf returns the reason of a failed login's error.
 func LoginReasonOf(err error) LoginReason {
 	switch billing.CodeOf(err) {
-	case billing.EUnauthorized, billing.EInvalid:
+	case billing.EUnauthorized:
 		return LoginWrong
 	case billing.ETooMany:
 		return LoginThrottled

@@ -51,7 +51,7 @@ func (tx *Tx) InsertEvent(ctx context.Context, e billing.InboxEvent) (bool, erro
 	res := tx.q(ctx).Clauses(clause.OnConflict{Columns: []clause.Column{{Name: "id"}}, DoNothing: true}).Create(&row)
 	isNew := res.RowsAffected == 1
 	if isNew && tx.facts != nil && e.Status != billing.InboxIgnored {
-		tx.facts.Received = append(tx.facts.Received, e)
+		tx.facts.Received = append(tx.facts.Received, e.CreatedAt)
 	}
 	return isNew, translate(res.Error)
 }
@@ -88,7 +88,7 @@ func (tx *Tx) ProcessEvents(ctx context.Context, account billing.AccountID, tick
 		).Error
 	if tx.facts != nil {
 		for _, row := range rows {
-			tx.facts.Processed = append(tx.facts.Processed, billing.InboxEvent{ReceivedAt: row.ReceivedAt.Time})
+			tx.facts.Processed = append(tx.facts.Processed, row.ReceivedAt.Time)
 		}
 	}
 	return translate(err)

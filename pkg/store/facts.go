@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"time"
 
 	"github.com/pointsync/pointsync/pkg/billing"
 )
@@ -13,8 +14,8 @@ type Facts struct {
 	Orders  []OrderChange
 	Stopped []billing.TopUp // those that now need attention
 
-	Received  []billing.InboxEvent // of an account, or perhaps of one
-	Processed []billing.InboxEvent // when they came in is all that is known of them
+	Received  []time.Time // when Stripe made the events that came in, of an account or perhaps of one
+	Processed []time.Time // when the events came in that were closed
 }
 
 // OrderChange is an order as it was written, and its status before, "" for an automatic order that is new. Other new

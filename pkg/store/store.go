@@ -103,7 +103,7 @@ type Tx struct {
 	Now     time.Time
 	sql     *sql.Tx
 	dialect Dialect
-	facts   *Facts  // nil if nothing is called before the commit
+	facts   *Facts  // nil if no one wants them: neither BeforeCommit nor CountIn was called
 	wanted  *string // the types that endpoints want, once they have been read
 	rings   bool    // whether there is something to deliver after the commit
 }

@@ -3,10 +3,13 @@ package stripegw_test
 import (
 	"context"
 	"net/http"
+	"net/http/httptest"
+	"strings"
 	"testing"
 
 	"github.com/pointsync/pointsync/pkg/billing"
 	"github.com/pointsync/pointsync/pkg/catalog"
+	"github.com/pointsync/pointsync/pkg/metric"
 	"github.com/pointsync/pointsync/pkg/stripegw"
 )
 
@@ -165,4 +168,38 @@ func (l leaving) RoundTrip(r *http.Request) (*http.Response, error) {
 	res, err := l.next.RoundTrip(r.WithContext(context.WithoutCancel(r.Context())))
 	l.leave()
 	return res, err
+}
+
+// Proves that a request that its caller gave up is not counted, because it says nothing about Stripe. One that reaches
+// no server is counted without a status.
+func TestGivenUpIsNotCounted(t *testing.T) {
+	t.Parallel()
+	asked := make(chan struct{})
+	stripe := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		asked <- struct{}{}
+		<-r.Context().Done()
+	}))
+	counts := metric.New("test")
+	g, err := stripegw.New(
+		stripegw.Options{Key: "sk_test_123", BaseURL: stripe.URL, MaxRetries: -1, Metrics: counts},
+	)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, leave := context.WithCancel(t.Context())
+	go func() { <-asked; leave() }()
+	if _, err := g.Account(ctx); err == nil {
+		t.Error("it was answered")
+	}
+	const count = "pointsync_stripe_request_duration_seconds_count"
+	if page := scrape(counts); strings.Contains(page, count) {
+		t.Errorf("it was counted: %s", page)
+	}
+	stripe.Close()
+	if _, err := g.Account(t.Context()); err == nil {
+		t.Error("a closed server answered")
+	}
+	if page := scrape(counts); !strings.Contains(page, count+`{operation="GET /v1/account",status="none"} 1`) {
+		t.Errorf("it was not counted: %s", page)
+	}
 }

@@ -177,12 +177,18 @@ func TestStripeMockRefusesNothing(t *testing.T) {
 // allOperationsKnown fails the test if a request was counted as another operation than those that the metrics list.
 func allOperationsKnown(t *testing.T, counts *metric.Metrics) {
 	t.Helper()
+	page := scrape(counts)
+	const name = `pointsync_stripe_request_duration_seconds_count{operation="`
+	if n := strings.Count(page, name); n < 30 || strings.Contains(page, name+"other") {
+		t.Errorf("%d operations were counted: a request is not in the list of pkg/metric, or few are", n)
+	}
+}
+
+// scrape returns the metrics in Prometheus's text.
+func scrape(counts *metric.Metrics) string {
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(counts)
 	page := httptest.NewRecorder()
 	promhttp.HandlerFor(registry, promhttp.HandlerOpts{}).ServeHTTP(page, httptest.NewRequest("GET", "/", nil))
-	const name = `pointsync_stripe_request_duration_seconds_count{operation="`
-	if n := strings.Count(page.Body.String(), name); n < 30 || strings.Contains(page.Body.String(), name+"other") {
-		t.Errorf("%d operations were counted: a request is not in the list of pkg/metric, or few are", n)
-	}
+	return page.Body.String()
 }

@@ -2,6 +2,7 @@ package stripegw
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -44,7 +45,8 @@ func newHTTPClient(base *http.Client, retries int64, metrics *metric.Metrics) *h
 	return &c
 }
 
-// counted counts each attempt of a request, and how long the response took to begin.
+// counted counts each attempt of a request, and how long the response took to begin. An attempt that the caller gave
+// up, as when another request for the same picture failed, says nothing about Stripe and is not counted.
 type counted struct {
 	next    http.RoundTripper
 	metrics *metric.Metrics
@@ -54,7 +56,10 @@ func (t *counted) RoundTrip(req *http.Request) (*http.Response, error) {
 	began := time.Now()
 	resp, err := t.next.RoundTrip(req)
 	status := 0
-	if err == nil {
+	switch {
+	case errors.Is(err, context.Canceled):
+		return resp, err
+	case err == nil:
 		status = resp.StatusCode
 	}
 	t.metrics.StripeRequest(req.Method, req.URL.Path, status, time.Since(began))
