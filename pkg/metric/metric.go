@@ -1,7 +1,7 @@
 // Package metric owns the series that a process counts itself, and is the only package below api that knows Prometheus.
-// A room that has something to count gets a *Metrics from the code that makes it, and calls a method that is named after
-// what happened. It knows no name of a series and no label. A nil *Metrics counts nothing, so tests and commands need
-// none.
+// A room that has something to count gets a *Metrics from the code that makes it, and calls a method that is named
+// after what happened. It knows no name of a series and no label. A nil *Metrics counts nothing, so tests and commands
+// need none.
 //
 // These always hold:
 //   - A label has one of a closed set of values, which is written here. Any other value becomes "other". So no caller,
