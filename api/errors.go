@@ -25,6 +25,7 @@ type kind struct {
 var problems = map[billing.Code]kind{
 	billing.EInvalid:            {http.StatusBadRequest, "The request is not valid"},
 	billing.EUnauthorized:       {http.StatusUnauthorized, "Not authenticated"},
+	billing.EIDTokenUsed:        {http.StatusUnauthorized, "ID token used"},
 	billing.EForbidden:          {http.StatusForbidden, "Not allowed"},
 	billing.EAccountClosed:      {http.StatusForbidden, "Account closed"},
 	billing.ELoginTooOld:        {http.StatusForbidden, "Log in again"},

@@ -20,7 +20,8 @@ func firebase(email string) map[string]any {
 }
 
 // TestFirebaseTokenLogsIn proves that a person of an app with Firebase logs in with its ID token, buys, spends and
-// refreshes as everyone else does. The same person's next token finds the same account.
+// refreshes as everyone else does. The same person's next token finds the same account, and
+// logs in once.
 func TestFirebaseTokenLogsIn(t *testing.T) {
 	t.Parallel()
 	google := issuertest.New(t, "/my-project", "RS256")
@@ -43,6 +44,12 @@ func TestFirebaseTokenLogsIn(t *testing.T) {
 		)
 		c.expect(again.text("user.id") == in.text("user.id") && again.number("points.available") == 70,
 			"her next token finds her account: %s", again.raw)
+		end := map[string]any{"refresh_token": phone.refresh}
+		phone.call(http.StatusNoContent, http.MethodPost, "/auth/logout", end)
+		used := phone.call(
+			http.StatusUnauthorized, http.MethodPost, "/auth/exchange", map[string]any{"id_token": token},
+		)
+		c.expect(used.text("type") == "/problems/id-token-used", "a token with a nonce logs in once: %s", used.raw)
 
 		eve := &client{t: t, w: w}
 		for name, claims := range map[string]map[string]any{

@@ -3,6 +3,7 @@ package account
 import (
 	"context"
 	"errors"
+	"time"
 
 	"github.com/pointsync/pointsync/pkg/billing"
 	"github.com/pointsync/pointsync/pkg/metric"
@@ -10,8 +11,13 @@ import (
 	"github.com/pointsync/pointsync/pkg/store"
 )
 
+// exchangeGrace is how long after its first exchange a token that opens one login works again, in case the first
+// response was lost.
+const exchangeGrace = 2 * time.Minute
+
 // Exchange logs in the person whom an issuer's ID token names, and makes their account at the first time. nonce is what
-// the caller sent to the issuer, or "". Errors: EUnauthorized, EIssuerUnavailable, EAccountClosed, ETooMany.
+// the caller sent to the issuer, or "". Errors: EUnauthorized, EIDTokenUsed, EIssuerUnavailable, EAccountClosed,
+// ETooMany.
 func (s *Service) Exchange(ctx context.Context, idToken, nonce string) (Session, error) {
 	out, err := s.exchange(ctx, idToken, nonce)
 	s.countLogin(metric.LoginIDToken, err)
@@ -27,7 +33,7 @@ func (s *Service) exchange(ctx context.Context, idToken, nonce string) (Session,
 	if err != nil {
 		return Session{}, err
 	}
-	id, err := s.db.AccountOfIdentity(ctx, who)
+	id, err := s.db.AccountOfIdentity(ctx, who.Identity)
 	if billing.CodeOf(err) == billing.ENotFound {
 		return s.firstExchange(ctx, who)
 	}
@@ -38,7 +44,7 @@ func (s *Service) exchange(ctx context.Context, idToken, nonce string) (Session,
 	err = s.db.InTx(ctx, func(tx *store.Tx) error {
 		a, err := tx.LockOpen(ctx, id, "")
 		if err == nil {
-			out, err = s.beginLogin(ctx, tx, a)
+			out, err = s.enter(ctx, tx, a, who)
 		}
 		return gone(err)
 	})
@@ -48,11 +54,52 @@ func (s *Service) exchange(ctx context.Context, idToken, nonce string) (Session,
 	return s.current(ctx, out)
 }
 
+// enter begins the login that an ID token opens, of an account whose lock the transaction holds. A token that opens one
+// login does so again for exchangeGrace, in place of the first one: its response was lost. Errors: EIDTokenUsed,
+// EAccountClosed.
+func (s *Service) enter(ctx context.Context, tx *store.Tx, a billing.Account, t oidc.Token) (Session, error) {
+	if t.Once == "" {
+		return s.beginLogin(ctx, tx, a)
+	}
+	used, err := tx.ExchangedToken(ctx, a.ID, t.Once)
+	switch {
+	case billing.CodeOf(err) == billing.ENotFound:
+		used = billing.ExchangedToken{Digest: t.Once, UsedAt: tx.Now, EndsAt: t.EndsAt}
+	case err != nil:
+		return Session{}, err
+	default:
+		if err := endFirst(ctx, tx, a.ID, used); err != nil {
+			return Session{}, err
+		}
+	}
+	out, err := s.beginLogin(ctx, tx, a)
+	if err != nil {
+		return Session{}, err
+	}
+	used.LoginID = out.login
+	return out, tx.SaveExchangedToken(ctx, a.ID, used)
+}
+
+// endFirst ends the login that a token opened before, or refuses to open another one. A login that has ended, for
+// example by a logout, is not opened again. Errors: EIDTokenUsed.
+func endFirst(ctx context.Context, tx *store.Tx, id billing.AccountID, used billing.ExchangedToken) error {
+	first, err := tx.Login(ctx, id, used.LoginID)
+	if err != nil {
+		return err
+	}
+	if !first.Lives(tx.Now) || !tx.Now.Before(used.UsedAt.Add(exchangeGrace)) {
+		return billing.Errorf(
+			billing.EIDTokenUsed, "This ID token has opened its login. Log in at the issuer again, or refresh.",
+		)
+	}
+	return tx.RevokeLogin(ctx, id, first.ID)
+}
+
 // errEmailMoved means that an email came to belong to another account than a transaction had read.
 var errEmailMoved = errors.New("account: the email was given to another account at the same time")
 
 // firstExchange logs in a person who has no account by this identity yet.
-func (s *Service) firstExchange(ctx context.Context, who billing.Identity) (out Session, err error) {
+func (s *Service) firstExchange(ctx context.Context, who oidc.Token) (out Session, err error) {
 	if who.Email, err = NormalizeEmail(who.Email); err != nil {
 		who.Email = "" // no account can have it
 	}
@@ -61,9 +108,9 @@ func (s *Service) firstExchange(ctx context.Context, who billing.Identity) (out 
 			who.Email = "" // the login does not depend on it
 		}
 		err = s.db.InTx(ctx, func(tx *store.Tx) error {
-			a, err := accountOf(ctx, tx, who)
+			a, err := accountOf(ctx, tx, who.Identity)
 			if err == nil {
-				out, err = s.beginLogin(ctx, tx, a)
+				out, err = s.enter(ctx, tx, a, who)
 			}
 			return err
 		})

@@ -13,6 +13,7 @@ type Code string
 const (
 	EInvalid            Code = "validation"          // the request is well-formed but asks for something impossible
 	EUnauthorized       Code = "unauthorized"        // no valid credentials
+	EIDTokenUsed        Code = "id-token-used"       // the ID token has opened its login
 	EForbidden          Code = "forbidden"           // valid credentials that do not allow this operation
 	EAccountClosed      Code = "account-closed"      // the account is disabled, or deleted
 	ELoginTooOld        Code = "login-too-old"       // what was asked needs a login that has just begun

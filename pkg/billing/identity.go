@@ -11,6 +11,14 @@ type Identity struct {
 	Email string
 }
 
+// ExchangedToken is an ID token that opens one login only, and has done so.
+type ExchangedToken struct {
+	Digest  string // of what it says
+	LoginID SessionID
+	UsedAt  time.Time // for the first time
+	EndsAt  time.Time // from then on it is refused in any case
+}
+
 // LinkedIdentity is an Identity as its account keeps it.
 type LinkedIdentity struct {
 	Issuer, Subject string

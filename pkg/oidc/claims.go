@@ -1,6 +1,7 @@
 package oidc
 
 import (
+	"crypto/sha256"
 	"encoding/base64"
 	"errors"
 	"fmt"
@@ -62,6 +63,8 @@ type claims struct {
 	EmailVerified any            `json:"email_verified"`
 	Events        any            `json:"events"` // of a logout token
 	Others        map[string]any `json:",embed"`
+
+	digest string // of all that the token says; its signature may have several forms, which are not part of it
 }
 
 // audience is one name or a list of names.
@@ -90,6 +93,7 @@ func read(raw string) (h header, c claims, err error) {
 		if err != nil {
 			return h, c, fmt.Errorf("oidc: part %d: %w", i+1, err)
 		}
+		c.digest = fmt.Sprintf("%x", sha256.Sum256(text))
 	}
 	return h, c, nil
 }

@@ -159,7 +159,7 @@ func accepted(t *testing.T, err error) bool {
 }
 
 // proves fails unless an identity is what an accepted token says, and its time and its audience are ours.
-func proves(t *testing.T, who billing.Identity, header, claims, nonce string) {
+func proves(t *testing.T, who oidc.Token, header, claims, nonce string) {
 	t.Helper()
 	var h, c map[string]any
 	if json.Unmarshal([]byte(header), &h) != nil || json.Unmarshal([]byte(claims), &c) != nil {
@@ -180,6 +180,8 @@ func proves(t *testing.T, who billing.Identity, header, claims, nonce string) {
 		t.Fatalf("an address that is not verified: %+v, %s", who, claims)
 	case nonce != "" && c["nonce"] != nonce:
 		t.Fatalf("another nonce than %q: %s", nonce, claims)
+	case (who.Once != "") != (c["nonce"] != nil && c["nonce"] != ""):
+		t.Fatalf("it may be used once: %t; %s", who.Once != "", claims)
 	case c["aud"] != app && !slices.Contains(several, any(app)):
 		t.Fatalf("another audience: %s", claims)
 	case ends < now || issued < now-3601 || issued > now+60:

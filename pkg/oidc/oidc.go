@@ -40,26 +40,35 @@ func New(settings []Settings, now func() time.Time) *Issuers {
 	return all
 }
 
+// Token is an ID token that was verified.
+type Token struct {
+	billing.Identity // that it proves
+	// Once names the token if it opens one login only, whatever form its signature has. It is "" for a token without a
+	// nonce, which an app may show again as long as it is accepted.
+	Once   string
+	EndsAt time.Time // from then on it is refused in any case
+}
+
 // ErrExpired is the cause of EUnauthorized for a token that its issuer signed, and that is too old by now.
 var ErrExpired = errors.New("oidc: the token has expired")
 
-// Verify checks an ID token and returns the identity that it proves. nonce is what the caller sent to the issuer when
-// it asked for the token, or "" if it sent none. Errors: EUnauthorized, EIssuerUnavailable.
-func (all *Issuers) Verify(ctx context.Context, raw, nonce string) (billing.Identity, error) {
+// Verify checks an ID token and returns what it proves. nonce is what the caller sent to the issuer when it asked for
+// the token, or "" if it sent none. Errors: EUnauthorized, EIssuerUnavailable.
+func (all *Issuers) Verify(ctx context.Context, raw, nonce string) (Token, error) {
 	head, c, err := read(raw)
 	if err != nil {
-		return billing.Identity{}, refused(err, "it is not a signed JWT")
+		return Token{}, refused(err, "it is not a signed JWT")
 	}
 	i, ok := all.byName[c.Issuer]
 	if !ok {
-		return billing.Identity{}, refused(nil, "its issuer is not configured here")
+		return Token{}, refused(nil, "its issuer is not configured here")
 	}
 	if why := head.refusal(); why != "" {
-		return billing.Identity{}, refused(nil, why)
+		return Token{}, refused(nil, why)
 	}
 	keys, err := i.keysFor(ctx, head)
 	if err != nil {
-		return billing.Identity{}, err
+		return Token{}, err
 	}
 	// The audience is checked below: go-oidc compares one, and an issuer may have several, or none.
 	verifier := oidc.NewVerifier(i.Issuer, &oidc.StaticKeySet{PublicKeys: keys}, &oidc.Config{
@@ -69,20 +78,35 @@ func (all *Issuers) Verify(ctx context.Context, raw, nonce string) (billing.Iden
 	var expired *oidc.TokenExpiredError
 	switch {
 	case errors.As(err, &expired):
-		return billing.Identity{}, refused(ErrExpired, "it has expired") // go-oidc verified the signature before
+		return Token{}, refused(ErrExpired, "it has expired") // go-oidc verified the signature before
 	case err != nil:
-		return billing.Identity{}, refused(err, "its signature or its times are not valid")
+		return Token{}, refused(err, "its signature or its times are not valid")
 	case token.Issuer != c.Issuer || token.Subject != c.Subject:
-		return billing.Identity{}, refused(nil, "it says two things about its issuer or its subject")
+		return Token{}, refused(nil, "it says two things about its issuer or its subject")
 	}
 	if why := i.refusal(c, nonce, all.now()); why != "" {
-		return billing.Identity{}, refused(nil, why)
+		return Token{}, refused(nil, why)
 	}
 	if i.outdated(c, all.now()) {
 		why := "it was issued more than " + i.maxAge().String() + " ago: get a new one"
-		return billing.Identity{}, refused(ErrExpired, why)
+		return Token{}, refused(ErrExpired, why)
 	}
-	return billing.Identity{Issuer: c.Issuer, Subject: c.Subject, Email: i.believed(c)}, nil
+	return i.proof(c, token.Expiry), nil
+}
+
+// proof returns what an accepted token proves.
+func (s Settings) proof(c claims, expiry time.Time) Token {
+	t := Token{
+		Identity: billing.Identity{Issuer: c.Issuer, Subject: c.Subject, Email: s.believed(c)},
+		EndsAt:   time.Unix(int64(c.IssuedAt), 0).Add(s.maxAge()),
+	}
+	if expiry.Before(t.EndsAt) {
+		t.EndsAt = expiry
+	}
+	if c.Nonce != "" {
+		t.Once = c.digest
+	}
+	return t
 }
 
 func refused(cause error, why string) error {

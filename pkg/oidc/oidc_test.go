@@ -44,7 +44,7 @@ func TestVerify(t *testing.T) {
 		i := issuertest.New(t, "/tenant", alg)
 		all := accept(time.Now, i)
 		who, err := all.Verify(t.Context(), i.Token("ada", app, map[string]any{"nonce": "n1"}), "n1")
-		if want := (billing.Identity{Issuer: i.URL, Subject: "ada"}); err != nil || who != want {
+		if want := (billing.Identity{Issuer: i.URL, Subject: "ada"}); err != nil || who.Identity != want {
 			t.Errorf("%s: got %+v, %v", alg, who, err)
 		}
 		if _, err := all.Verify(t.Context(), i.Token("ada", app, nil), ""); err != nil || i.Fetches.Load() != 1 {
@@ -174,5 +174,39 @@ func TestEmail(t *testing.T) {
 		if err != nil || who.Email != c.want {
 			t.Errorf("%s: %+v, %v", name, who, err)
 		}
+	}
+}
+
+// TestOnce proves which tokens open one login only, and that the name of such a token does not depend on its
+// signature, of which an attacker can make others that are valid too. It proves how long a token can be shown.
+func TestOnce(t *testing.T) {
+	t.Parallel()
+	i := issuertest.New(t, "", "ES256")
+	all := accept(time.Now, i)
+	now := time.Now().Truncate(time.Second)
+	verify := func(raw string) oidc.Token {
+		t.Helper()
+		token, err := all.Verify(t.Context(), raw, "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return token
+	}
+	claims := i.Claims("ada", app, map[string]any{"nonce": "n1", "iat": now.Unix(), "exp": now.Unix() + 60})
+	sign := func() string { return oidctest.SignIDToken(i.Key, i.KeyID, "ES256", claims) }
+	first, second := sign(), sign()
+	if first == second {
+		t.Fatal("ES256 made one signature twice")
+	}
+	a, b := verify(first), verify(second)
+	if a.Once == "" || a.Once != b.Once || !a.EndsAt.Equal(now.Add(time.Minute)) {
+		t.Errorf("one token, signed twice: %+v and %+v", a, b)
+	}
+	other := verify(i.Token("ada", app, map[string]any{"nonce": "n2", "exp": now.Unix() + 86400, "iat": now.Unix()}))
+	if other.Once == "" || other.Once == a.Once || !other.EndsAt.Equal(now.Add(time.Hour)) {
+		t.Errorf("another token: %+v", other)
+	}
+	if none := verify(i.Token("ada", app, nil)); none.Once != "" {
+		t.Errorf("without a nonce: %+v", none)
 	}
 }

@@ -182,7 +182,11 @@ func (tx *Tx) revokeLogins(ctx context.Context, account billing.AccountID, which
 		Where(which, args...).Update("revoked_at", stamp{tx.Now}).Error)
 }
 
-// DeleteOldLogins deletes logins that expired before the transaction's time, with their refresh tokens.
+// DeleteOldLogins deletes logins that expired before the transaction's time, with their refresh tokens, and ID tokens
+// that no one can show again.
 func (tx *Tx) DeleteOldLogins(ctx context.Context) error {
+	if err := tx.q(ctx).Where("ends_at < ?", stamp{tx.Now}).Delete(&exchangedTokenRow{}).Error; err != nil {
+		return translate(err)
+	}
 	return translate(tx.q(ctx).Where("expires_at < ?", stamp{tx.Now}).Delete(&loginRow{}).Error)
 }

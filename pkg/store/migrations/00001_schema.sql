@@ -217,6 +217,21 @@ CREATE TABLE refresh_tokens (
 CREATE INDEX refresh_tokens_login_id ON refresh_tokens (account_id, login_id);
 CREATE INDEX refresh_tokens_predecessor ON refresh_tokens (account_id, predecessor) WHERE predecessor IS NOT NULL;
 
+-- ID tokens that open one login only, and have done so, by the hash of what they say. The row is there as long as the
+-- token could be shown again.
+CREATE TABLE exchanged_tokens (
+    account_id text NOT NULL,
+    digest     text NOT NULL,
+    login_id   text NOT NULL,
+    used_at    timestamptz NOT NULL, -- for the first time
+    ends_at    timestamptz NOT NULL,
+    PRIMARY KEY (account_id, digest),
+    CONSTRAINT exchanged_tokens_login_id_fkey FOREIGN KEY (account_id, login_id)
+        REFERENCES logins (account_id, id) ON DELETE CASCADE
+);
+CREATE INDEX exchanged_tokens_login_id ON exchanged_tokens (account_id, login_id);
+CREATE INDEX exchanged_tokens_ends_at ON exchanged_tokens (ends_at);
+
 -- What a mail carries to prove that its reader receives the mails of an address. Only the hash is stored. An account
 -- has one token of a kind at a time. A token is deleted when it is used. A change of the email has its row, with the
 -- digest '', before its mail is sent: what stops the change deletes the row.

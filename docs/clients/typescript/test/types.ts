@@ -30,6 +30,7 @@ export function isMine(problem: Problem): boolean {
     case '/problems/insufficient-points': case '/problems/payment-required': case '/problems/validation':
     case '/problems/account-closed': case '/problems/action-required': case '/problems/conflict': case '/problems/daily-cap':
     case '/problems/email-taken': case '/problems/forbidden': case '/problems/idempotency-key-reused': case '/problems/internal':
+    case '/problems/id-token-used':
     case '/problems/issuer-unavailable': case '/problems/login-too-old': case '/problems/method-not-allowed':
     case '/problems/not-found': case '/problems/password-login-off': case '/problems/payload-too-large':
     case '/problems/request-cap': case '/problems/stripe-refused': case '/problems/stripe-unavailable':
