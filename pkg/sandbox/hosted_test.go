@@ -14,7 +14,8 @@ import (
 // These tests prove what a person can do with a browser and no JavaScript: pay, be refused, authenticate, come back,
 // and manage a subscription in the portal.
 
-// browse sends a request as a browser does, without following redirects.
+// browse sends a request as a browser does, without following redirects. It also checks that every page is kept apart
+// from pages of other origins.
 func (w *world) browse(method, address string, form url.Values) (int, string, string) {
 	w.t.Helper()
 	request, err := http.NewRequest(method, address, strings.NewReader(form.Encode()))
@@ -30,6 +31,14 @@ func (w *world) browse(method, address string, form url.Values) (int, string, st
 	body, err := io.ReadAll(response.Body)
 	if err != nil {
 		w.t.Fatal(err)
+	}
+	isPage := strings.HasPrefix(response.Header.Get("Content-Type"), "text/html")
+	if isPage && response.StatusCode/100 != 3 {
+		for _, name := range []string{"Cross-Origin-Opener-Policy", "Cross-Origin-Resource-Policy"} {
+			if got := response.Header.Get(name); got != "same-origin" {
+				w.t.Errorf("%s %s: %s is %q", method, address, name, got)
+			}
+		}
 	}
 	return response.StatusCode, string(body), response.Header.Get("Location")
 }
