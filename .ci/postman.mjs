@@ -1,13 +1,15 @@
-// Runs the collections of docs/postman: `node .ci/postman.mjs` against a fresh `pointsync dev`, with each folder that
-// can stand alone once more by itself, and then the snippets of the pages that sign in. `node .ci/postman.mjs serve`
-// runs them against two `pointsync serve` on PostgreSQL with a local Stripe. A collection runs once for each row of the
-// CSV file of its name, if there is one. The script first fails if the collections leave out an operation of the
-// contract.
+// Runs the collections of docs/postman behind Prism, which checks each request and response against openapi.yaml.
+// `node .ci/postman.mjs` runs them against a fresh `pointsync dev`, then each folder that can stand alone by itself, and
+// then the snippets of the pages that sign in. `node .ci/postman.mjs serve` runs them against two `pointsync serve` on
+// PostgreSQL with a local Stripe: first twice at the same time, without the folders that move the clock, then those. A
+// collection runs once for each row of the CSV file of its name, if there is one. The script first fails if the
+// collections leave out an operation of the contract.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { root, withBinary, withDev } from './dev.mjs';
+import { violations, withPrism } from './prism.mjs';
 import { withReplicas } from './replicas.mjs';
 import { checkSnippets } from './snippets.mjs';
 
@@ -30,18 +32,40 @@ if (faults.length > 0) {
 // mails.
 const continued = /^(7|8|9|10) /;
 const devAlone = /^23 /;
+// Folders that change what all customers of a server share: its clock, and whether webhooks arrive. Folders 7 to 10
+// continue folder 6.
+const shared = /^(6|7|8|9|10|14|18|24) /;
 
-process.exitCode = await withBinary((binary, folder) => {
-  if (process.argv[2] === 'serve') {
-    return withReplicas(binary, folder, (urls) => each(names, (name) => newman(name, urls, folders(name).filter((f) => !devAlone.test(f)))));
+let refused = 0; // requests that break the contract on purpose, as Prism found them
+
+process.exitCode = await withBinary(async (binary, folder) => {
+  const failed = await (process.argv[2] === 'serve' ? onServe(binary, folder) : onDev(binary, folder));
+  if (failed === 0 && refused === 0) {
+    console.error('Prism found nothing wrong with the requests that are wrong on purpose: it checks nothing.');
+    return 1;
   }
+  return failed;
+});
+
+function onDev(binary, folder) {
   const dev = (use) => withDev(binary, folder, use);
   return each([
-    ...names.map((name) => () => dev((urls) => newman(name, urls))),
-    ...names.flatMap((name) => alone(name).map((one) => () => dev((urls) => newman(name, urls, [one])))),
+    ...names.map((name) => () => dev((urls) => withPrism(folder, urls, (behind) => newman(name, behind, folder)))),
+    ...names.flatMap((name) => alone(name).map((one) => () => dev((urls) => newman(name, urls, folder, [one])))),
     () => dev(({ base_url }) => checkSnippets(base_url)),
   ], (step) => step());
-});
+}
+
+// onServe also proves that the collections run in parallel with themselves.
+function onServe(binary, folder) {
+  return withReplicas(binary, folder, (urls) => withPrism(folder, urls, (behind) => each(names, async (name) => {
+    const all = folders(name).filter((one) => !devAlone.test(one));
+    const apart = all.filter((one) => !shared.test(one));
+    const codes = await Promise.all([1, 2].map(() => newman(name, behind, folder, apart)));
+    const last = all.filter((one) => shared.test(one));
+    return codes.find((code) => code !== 0) ?? (last.length > 0 ? newman(name, behind, folder, last) : 0);
+  })));
+}
 
 // each takes a step with each of the list until one fails, and returns the number of failures.
 async function each(list, step) {
@@ -65,17 +89,26 @@ function collection(name) {
   return JSON.parse(readFileSync(join(collections, name), 'utf8'));
 }
 
-// newman runs a collection, or some of its folders, with the credentials of dev's admin unless values has others.
-async function newman(name, values, only = []) {
+// newman runs a collection, or some of its folders, with the credentials of dev's admin unless values has others. It
+// prints what Newman said at the end, so that two runs at the same time can be told apart.
+async function newman(name, values, folder, only = []) {
+  const report = join(folder, `${crypto.randomUUID()}.json`);
   const args = ['run', join(collections, name), '--color', 'off', '--reporter-cli-no-banner', '--bail', 'failure'];
+  args.push('--reporters', 'cli,json', '--reporter-json-export', report);
   const rows = join(collections, name.replace('.postman_collection.json', '.csv'));
   args.push('--environment', environment);
   if (existsSync(rows)) args.push('--iteration-data', rows);
-  for (const folder of only) args.push('--folder', folder);
+  for (const one of only) args.push('--folder', one);
   for (const [key, value] of Object.entries(values)) args.push('--env-var', `${key}=${value}`);
-  const run = spawn(join(root, 'tools/node_modules/.bin/newman'), args, { stdio: ['ignore', 'inherit', 'inherit'] });
-  const [code] = await once(run, 'exit');
-  return code ?? 1;
+  const run = spawn(join(root, 'tools/node_modules/.bin/newman'), args, { stdio: ['ignore', 'pipe', 'inherit'] });
+  const said = [];
+  run.stdout.on('data', (text) => said.push(text));
+  const [code] = await once(run, 'close');
+  process.stdout.write(Buffer.concat(said));
+  const found = violations(report);
+  refused += found.refused;
+  if (found.faults.length > 0) console.error(`Not as openapi.yaml says:\n${found.faults.join('\n')}`);
+  return code || found.faults.length;
 }
 
 // leftOut returns the operations that no request of the collections calls, and the exceptions that are not needed.

@@ -1,0 +1,36 @@
+// Puts Prism, a validating proxy, in front of a server, and reads in Newman's report what it found. Prism compares each
+// request and each response with openapi.yaml, and names what differs in a header of the response.
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { freePorts, root, running } from './dev.mjs';
+
+// withPrism calls use with the addresses, of which base_url is Prism's. Prism writes JSON again, so exact_url is the
+// server itself, for requests whose bytes matter. It returns the number of failures.
+export async function withPrism(folder, { base_url, ...more }, use) {
+  const [address] = await freePorts(1);
+  const prism = join(root, 'tools/node_modules/.bin/prism');
+  const args = ['proxy', '--port', address.split(':')[1], '--verboseLevel', 'error', join(root, 'openapi.yaml'), base_url];
+  return running(prism, args, folder, `http://${address}/healthz`,
+    () => use({ ...more, base_url: `http://${address}`, exact_url: base_url }));
+}
+
+// Addresses that a server has and the contract does not, by their first segment.
+const outside = ['mails.json']; // of `dev` alone
+
+// violations returns what is wrong by Newman's JSON report, in words, and how many requests were wrong on purpose. A
+// request may break the contract if the server refuses it. A response never may.
+export function violations(report) {
+  const faults = [];
+  let refused = 0;
+  for (const { item, request, response } of JSON.parse(readFileSync(report, 'utf8')).run.executions) {
+    const said = response?.header.find(({ key }) => key.toLowerCase() === 'sl-violations');
+    const found = said && !outside.includes(request.url.path[0]) ? JSON.parse(said.value) : [];
+    const isRefused = response?.code >= 400 && response.code < 500;
+    if (found.length > 0 && isRefused) refused++;
+    for (const { location = [], message } of found) {
+      if (location[0] === 'request' && isRefused) continue;
+      faults.push(`${item.name}: ${request.method} ${response.code}: ${location.join('.')}: ${message}`);
+    }
+  }
+  return { faults, refused };
+}
