@@ -221,13 +221,18 @@ func (a *app) run(ctx context.Context, l net.Listener) error {
 		go a.linkLater(ctx, end)
 	}
 	defer context.AfterFunc(ctx, func() {
+		a.log.Info("stopping", "why", context.Cause(ctx).Error(), "delay", a.delay.String())
 		close(a.leaving)
 		time.AfterFunc(a.delay, stop)
 	})()
 	err := serveHTTP(listening, l, a.handler, a.log)
 	patience, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownPatience)
 	defer cancel()
-	return errors.Join(err, refusedLater(ctx), a.jobs.Stop(patience), a.db.Close())
+	err = errors.Join(err, refusedLater(ctx), a.jobs.Stop(patience), a.db.Close())
+	if err == nil {
+		a.log.Info("stopped: running requests and jobs have finished")
+	}
+	return err
 }
 
 // serveHTTP serves a handler until ctx ends, then stops accepting connections and waits for running requests.

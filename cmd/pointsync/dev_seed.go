@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -11,6 +10,7 @@ import (
 	"gopkg.in/yaml.v3"
 
 	"github.com/pointsync/pointsync/pkg/catalog"
+	"github.com/pointsync/pointsync/pkg/strictyaml"
 )
 
 const (
@@ -60,18 +60,13 @@ func readSeedFile(path string) ([]byte, error) {
 	return text, err
 }
 
-// parseSeed decodes the file strictly, because a misspelled member would silently mean its default.
+// parseSeed returns the accounts of a file, checked.
 func parseSeed(text []byte, items *catalog.Catalog) ([]seedAccount, error) {
 	var file struct {
 		Accounts []*seedAccount `yaml:"accounts"` // pointers, or the library would leave out an empty one
 	}
-	d := yaml.NewDecoder(bytes.NewReader(text))
-	d.KnownFields(true)
-	if err := d.Decode(&file); err != nil && !errors.Is(err, io.EOF) {
+	if err := strictyaml.Decode(text, &file); err != nil && !errors.Is(err, io.EOF) {
 		return nil, err
-	}
-	if err := d.Decode(new(any)); !errors.Is(err, io.EOF) {
-		return nil, errors.New("it holds more than one YAML document")
 	}
 	if n := len(file.Accounts); n == 0 || n > maxSeedAccounts {
 		return nil, fmt.Errorf("it has %d accounts: write 1 to %d below accounts", n, maxSeedAccounts)

@@ -141,8 +141,8 @@ func stripeCounts(t *testing.T, s *devServer) (counts [4]int) {
 var badSeeds = []struct{ name, text, want string }{
 	{"Empty", "", "has 0 accounts"},
 	{"NoYAML", "  - [", "line 2"},
-	{"UnknownMember", "  - email: a@example.com\n    points: 5\n", "line 3: field points not found"},
-	{"NotANumber", "  - email: a@example.com\n    balance: many\n", "line 3: cannot unmarshal"},
+	{"UnknownMember", "  - email: a@example.com\n    points: 5\n", `line 3: there is no member "points" here`},
+	{"NotANumber", "  - email: a@example.com\n    balance: many\n", `line 3: "many" must be a whole number`},
 	{"TwoDocuments", "  - email: a@example.com\n---\n{}\n", "more than one YAML document"},
 	{"NoEmail", "  - plan: pro_monthly\n", `line 2: email is ""`},
 	{

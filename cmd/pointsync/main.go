@@ -37,11 +37,20 @@ type cli struct {
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	app := kong.Parse(&cli{}, kong.Name("pointsync"), kong.UsageOnError(),
+	parser := kong.Must(&cli{}, kong.Name("pointsync"), kong.ShortUsageOnError(),
 		kong.Description(
 			"Subscriptions and points through Stripe, kept consistent.",
 		), kong.BindTo(ctx, (*context.Context)(nil)),
 		kong.Vars{"kid": time.Now().UTC().Format("20060102")})
+	args := os.Args[1:]
+	if len(args) == 0 {
+		args = []string{"--help"}
+	}
+	app, err := parser.Parse(args)
+	if err != nil {
+		parser.Stdout = parser.Stderr // a program that reads the output must not take the usage for it
+		parser.FatalIfErrorf(err)
+	}
 	if err := app.Run(); err != nil {
 		fmt.Fprintln(os.Stderr, "pointsync:", err)
 		os.Exit(exitCode(err))

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"log/slog"
 	"net"
@@ -208,8 +209,12 @@ func TestSmallCommands(t *testing.T) {
 	}
 	for _, args := range [][]string{{"frobnicate"}, {"serve", "--nothing"}, {"events", "list", "--status", "odd"}} {
 		cmd := p.command(args...)
-		if out, err := cmd.CombinedOutput(); err == nil || !strings.Contains(string(out), "pointsync: error:") {
-			t.Errorf("%q ends with %v and %q", args, err, out)
+		var said bytes.Buffer
+		cmd.Stderr = &said
+		out, err := cmd.Output()
+		if err == nil || len(out) > 0 || strings.Count(said.String(), "pointsync: error:") != 1 ||
+			!strings.Contains(said.String(), "--help") {
+			t.Errorf("%q ends with %v, prints %q and says %q", args, err, out, said.String())
 		}
 	}
 }

@@ -14,7 +14,8 @@ const module = "github.com/pointsync/pointsync/"
 
 // rooms are the packages of the design, lowest first. A room may import only rooms that come before it.
 var rooms = []string{
-	"pkg/billing", "pkg/metric", "pkg/mail", "pkg/config", "pkg/catalog", "pkg/oidc", "pkg/store", "pkg/jobs",
+	"pkg/billing", "pkg/metric", "pkg/mail", "pkg/spelling", "pkg/strictyaml", "pkg/config", "pkg/catalog", "pkg/oidc",
+	"pkg/store", "pkg/jobs",
 	"pkg/stripegw", "pkg/token", "pkg/outbox", "pkg/ledger", "pkg/reconcile",
 	"pkg/audit", "pkg/inbox", "pkg/account", "pkg/checkout", "docs", "pkg/manual", "api", "cmd/pointsync",
 }

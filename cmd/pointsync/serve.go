@@ -109,11 +109,20 @@ func (k keygenCmd) Run() error {
 }
 
 type healthcheckCmd struct {
-	URL string `help:"Which address to ask." default:"http://127.0.0.1:8080/readyz"`
+	URL string `help:"Which address to ask. The default is /readyz of the server that POINTSYNC_ADDR describes."`
 }
 
 // Run asks a server whether it is ready.
 func (h healthcheckCmd) Run(ctx context.Context) error {
+	if h.URL == "" {
+		c, err := config.Load()
+		if err != nil {
+			return err
+		}
+		if h.URL, err = c.LocalURL("/readyz"); err != nil {
+			return err
+		}
+	}
 	ctx, cancel := context.WithTimeout(ctx, 3*time.Second)
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, h.URL, nil)

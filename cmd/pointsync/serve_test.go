@@ -54,6 +54,7 @@ func TestServeTwoReplicas(t *testing.T) {
 	p = p.with("STRIPE_WEBHOOK_SECRET=" + secret[1])
 	one, two := p.with("POINTSYNC_ADDR="+addr).serve(), p.with("POINTSYNC_ADDR=127.0.0.1:0").serve()
 	p.run(0, "healthcheck", "--url", two.url+"/readyz")
+	p.with("POINTSYNC_ADDR="+addr).run(0, "healthcheck")
 	d := client(t, one.url, stripe)
 	if err := playTwoReplicas(d, two.url); err != nil {
 		t.Fatal(err)
@@ -68,6 +69,10 @@ func TestServeTwoReplicas(t *testing.T) {
 	two.terminate()
 	hears(`"reason":"server_ending"`)
 	for _, r := range []*replica{one, two} {
+		if said := r.said.String(); !strings.Contains(said, `"msg":"stopping","why":"terminated signal received"`) ||
+			!strings.Contains(said, `"msg":"stopped`) {
+			t.Errorf("the log does not say why it ended: %s", said)
+		}
 		if strings.Contains(r.said.String(), secret[1]) || strings.Contains(r.said.String(), "sk_test_123") {
 			t.Error("a secret is in the log")
 		}

@@ -29,12 +29,15 @@ type caps struct {
 	Day     *whole `yaml:"day"`
 }
 
+// actionOf names an action's place.
+func actionOf(id string) string { return "actions, " + id }
+
 func (f *file) checkActions(found *findings) {
 	if n := len(f.Actions); n > maxActions {
 		found.add("actions", "%d are more than %d", n, maxActions)
 	}
 	for _, id := range slices.Sorted(maps.Keys(f.Actions)) {
-		place := "actions, " + id
+		place := f.placeOf(actionOf(id), "")
 		if !idPattern.MatchString(id) {
 			found.add("actions", "the name %q is not 1 to 40 of a-z, 0-9 and _", id)
 		}

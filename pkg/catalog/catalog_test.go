@@ -91,8 +91,19 @@ func TestParseRefuses(t *testing.T) {
 		"NothingToSell": {"currency: usd", "nothing to sell"},
 		"UnknownKey":    {"currency: usd\npacks: [{" + pack + ", colour: red}]", "line 2"},
 		"UnknownTopKey": {"currency: usd\nitems: []", "items"},
-		"DoubledKey":    {"currency: usd\ncurrency: eur", "already defined"},
-		"NotANumber":    {"currency: usd\npacks: [{id: a, name: A, amount: much, points: 1}]", "much"},
+		"Misspelled": {
+			"currency: usd\npacks:\n  - {id: a, name: A, amount: 1, poinst: 1}",
+			`line 3: there is no member "poinst" here; did you mean points?`,
+		},
+		"LineOfEntry": {
+			"currency: usd\npacks:\n  - id: b\n    name: B\n    amount: 1\n    points: 1\n  - {id: a, name: A, points: 1}",
+			"line 7: packs, entry 2 (a): amount is missing",
+		},
+		"LineUnknown": { // the library leaves out an empty entry
+			"currency: usd\npacks:\n  -\n  - {id: a, name: A, points: 1}", "packs, entry 1 (a): amount is missing",
+		},
+		"DoubledKey": {"currency: usd\ncurrency: eur", "already defined"},
+		"NotANumber": {"currency: usd\npacks: [{id: a, name: A, amount: much, points: 1}]", "much"},
 		"Fraction": {
 			"currency: usd\npacks: [{id: a, name: A, amount: 1.5, points: 1}]", `"1.5" is not a whole number`,
 		},
@@ -111,7 +122,7 @@ func TestParseRefuses(t *testing.T) {
 			"currency: usd\npacks: [{id: " + strings.Repeat("a", 41) + ", name: A, amount: 1, points: 1}]", "1 to 40",
 		},
 		"IdTakenByPlan": {
-			"currency: usd\nplans: [{" + plan + "}]\npacks: [{" + pack + "}]", "taken by plans, entry 1 (a)",
+			"currency: usd\nplans: [{" + plan + "}]\npacks: [{" + pack + "}]", "taken (line 2: plans, entry 1 (a))",
 		},
 		"NameMissing": {"currency: usd\npacks: [{id: a, name: ' ', amount: 1, points: 1}]", "name is missing"},
 		"NameControl": {

@@ -48,12 +48,12 @@ func (f *file) check() error {
 	}
 	seen := map[string]string{} // id -> the place that uses it
 	for n, p := range f.Plans {
-		place := placeOf("plans", n, p.ID)
+		place := f.placeOf(entryOf("plans", n), p.ID)
 		f.checkItem(&found, place, p.item, seen)
 		p.check(&found, place)
 	}
 	for n, p := range f.Packs {
-		place := placeOf("packs", n, p.ID)
+		place := f.placeOf(entryOf("packs", n), p.ID)
 		f.checkItem(&found, place, p.item, seen)
 		p.check(&found, place)
 	}
@@ -62,12 +62,18 @@ func (f *file) check() error {
 	return errors.Join(found.errs...)
 }
 
-// placeOf counts from one, as people do when they look at a list.
-func placeOf(list string, n int, id string) string {
-	if id == "" {
-		return fmt.Sprintf("%s, entry %d", list, n+1)
+// entryOf names an entry of a list. It counts from one, as people do when they look at a list.
+func entryOf(list string, n int) string { return fmt.Sprintf("%s, entry %d", list, n+1) }
+
+// placeOf adds to an entry its line, if it is known, and its id.
+func (f *file) placeOf(entry, id string) string {
+	if line, ok := f.lines[entry]; ok {
+		entry = fmt.Sprintf("line %d: %s", line, entry)
 	}
-	return fmt.Sprintf("%s, entry %d (%s)", list, n+1, id)
+	if id != "" {
+		entry += " (" + id + ")"
+	}
+	return entry
 }
 
 func (f *file) checkItem(found *findings, place string, i item, seen map[string]string) {
@@ -75,7 +81,7 @@ func (f *file) checkItem(found *findings, place string, i item, seen map[string]
 	case !idPattern.MatchString(i.ID):
 		found.add(place, "id %q is not 1 to 40 of a-z, 0-9 and _", i.ID)
 	case double:
-		found.add(place, "id %q is taken by %s", i.ID, first)
+		found.add(place, "id %q is taken (%s)", i.ID, first)
 	default:
 		seen[i.ID] = place
 	}

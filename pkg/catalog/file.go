@@ -1,7 +1,6 @@
 package catalog
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -11,6 +10,7 @@ import (
 	"gopkg.in/yaml.v3"
 
 	"github.com/pointsync/pointsync/pkg/billing"
+	"github.com/pointsync/pointsync/pkg/strictyaml"
 )
 
 // whole is a number as the catalogue may write it. YAML itself would read 9.00 as 9 and 010 as 8. A person who writes
@@ -41,6 +41,8 @@ type file struct {
 	Actions     map[string]action `yaml:"actions"`
 	ActionsOnly bool              `yaml:"actions_only"`
 	Caps        caps              `yaml:"caps"`
+
+	lines map[string]int // where each entry begins, by its place
 }
 
 // item is what plans and packs have in common.
@@ -101,21 +103,34 @@ type pack struct {
 	MaxQuantity *whole `yaml:"max_quantity"`
 }
 
-// decode refuses keys that it does not know, because a misspelled key would silently mean the default. It also refuses
-// a second document.
+// decode refuses keys that it does not know, because a misspelled key would silently mean the default.
 func decode(text []byte) (*file, error) {
-	d := yaml.NewDecoder(bytes.NewReader(text))
-	d.KnownFields(true)
 	var f file
-	if err := d.Decode(&f); errors.Is(err, io.EOF) {
+	if err := strictyaml.Decode(text, &f); errors.Is(err, io.EOF) {
 		return nil, errors.New("the catalogue is empty")
 	} else if err != nil {
 		return nil, fmt.Errorf("the catalogue is not well-formed: %w", err)
 	}
-	if err := d.Decode(new(any)); !errors.Is(err, io.EOF) {
-		return nil, errors.New("the catalogue holds more than one YAML document")
-	}
+	f.lines = linesOf(text, &f)
 	return &f, nil
+}
+
+// linesOf finds the line of each plan, pack and action. The library leaves out an entry without content, so entries of
+// a list with such a one have no line.
+func linesOf(text []byte, f *file) map[string]int {
+	lines := map[string]int{}
+	for list, length := range map[string]int{"plans": len(f.Plans), "packs": len(f.Packs)} {
+		places := strictyaml.Places(text, list)
+		for n, p := range places {
+			if len(places) == length {
+				lines[entryOf(list, n)] = p.Line
+			}
+		}
+	}
+	for _, p := range strictyaml.Places(text, "actions") {
+		lines[actionOf(p.Name)] = p.Line
+	}
+	return lines
 }
 
 // catalog converts a checked file to billing's nouns, with the defaults filled in.

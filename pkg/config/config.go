@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net"
 	"os"
 	"strings"
 	"time"
@@ -102,6 +103,7 @@ func Load(parts ...Part) (Config, error) {
 		}
 	}
 	problems.emptyOnes()
+	problems.unknownOnes()
 	for _, p := range parts {
 		switch p {
 		case Database:
@@ -128,6 +130,21 @@ func describe(err error) string {
 
 // ReceiptsFor returns the audience of receipts.
 func (c *Config) ReceiptsFor() string { return cmp.Or(c.Receipts, c.Audience+"/receipts") }
+
+// LocalURL returns the address of a path of the server for a program on the same machine.
+func (c *Config) LocalURL(path string) (string, error) {
+	host, port, err := net.SplitHostPort(c.Addr)
+	if err != nil || !isPort(port, 1) {
+		return "", fmt.Errorf("POINTSYNC_ADDR is %q, which names no port to ask", c.Addr)
+	}
+	switch ip := net.ParseIP(host); {
+	case host == "", ip.Equal(net.IPv4zero):
+		host = "127.0.0.1"
+	case ip.Equal(net.IPv6unspecified):
+		host = "::1"
+	}
+	return "http://" + net.JoinHostPort(host, port) + path, nil
+}
 
 // Live reports whether the key moves real money.
 func (c *Config) Live() bool {

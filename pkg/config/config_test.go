@@ -117,3 +117,37 @@ func TestPartsAlone(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+// TestOthersVariables proves that variables with our prefix that others set are accepted: those that Kubernetes sets
+// for a service named pointsync or pointsync-db, and those of programs that call the API.
+func TestOthersVariables(t *testing.T) {
+	others := map[string]string{}
+	for _, name := range []string{
+		"POINTSYNC_SERVICE_HOST", "POINTSYNC_SERVICE_PORT", "POINTSYNC_SERVICE_PORT_HTTP", "POINTSYNC_PORT",
+		"POINTSYNC_PORT_8080_TCP", "POINTSYNC_PORT_8080_TCP_PROTO", "POINTSYNC_PORT_8080_TCP_PORT",
+		"POINTSYNC_PORT_8080_TCP_ADDR", "POINTSYNC_DB_PORT_5432_TCP_ADDR", "POINTSYNC_DB_SERVICE_HOST",
+		"POINTSYNC_URL", "POINTSYNC_KEY",
+	} {
+		others[name] = "1"
+	}
+	environment(t, others)
+	if _, err := Load(everything...); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestLocalURL proves where a program on the same machine finds the server.
+func TestLocalURL(t *testing.T) {
+	t.Parallel()
+	for addr, want := range map[string]string{
+		"127.0.0.1:8080": "http://127.0.0.1:8080/readyz", ":9000": "http://127.0.0.1:9000/readyz",
+		"0.0.0.0:80": "http://127.0.0.1:80/readyz", "[::]:80": "http://[::1]:80/readyz",
+		"10.0.0.7:8080": "http://10.0.0.7:8080/readyz", "api.internal:8080": "http://api.internal:8080/readyz",
+		"[fe80::2]:1": "http://[fe80::2]:1/readyz", "127.0.0.1:0": "", "8080": "",
+	} {
+		c := Config{Addr: addr}
+		if got, err := c.LocalURL("/readyz"); got != want || (err == nil) != (want != "") {
+			t.Errorf("%q: %q, %v, want %q", addr, got, err, want)
+		}
+	}
+}

@@ -95,6 +95,13 @@ func mistakes() []mistake {
 		{"POINTSYNC_TRUSTED_PROXIES", "0.0.0.0/0", "every"}, {"POINTSYNC_TRUSTED_PROXIES", "::/0", "every"},
 		{"POINTSYNC_CLOCK_URL", "now", "address"}, {"POINTSYNC_LOG_LEVEL", "LOUD", "Level"},
 	}
+	for name, says := range map[string]string{
+		"POINTSYNC_ADRR": "did you mean POINTSYNC_ADDR?", "POINTSYNC_LOGLEVEL": "did you mean POINTSYNC_LOG_LEVEL?",
+		"POINTSYNC_DATABASE_URL": "no setting", "POINTSYNC_SIGNING_KEY": "did you mean POINTSYNC_SIGNING_KEYS?",
+		"POINTSYNC_trusted_proxies": "did you mean POINTSYNC_TRUSTED_PROXIES?", "POINTSYNC_": "no setting",
+	} {
+		list = append(list, mistake{name, "1", says})
+	}
 	for name := range good {
 		list = append(list, mistake{name, "-", "is not set"})
 	}

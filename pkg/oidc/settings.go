@@ -1,7 +1,6 @@
 package oidc
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -13,9 +12,8 @@ import (
 	"strings"
 	"time"
 
-	"gopkg.in/yaml.v3"
-
 	"github.com/pointsync/pointsync/pkg/billing"
+	"github.com/pointsync/pointsync/pkg/strictyaml"
 )
 
 // Settings is what the operator decides about one issuer. docs/exchange.md explains each.
@@ -60,16 +58,11 @@ func Load(path string) ([]Settings, error) {
 
 // Parse reads the issuers of a YAML text. It reports everything that is wrong at once.
 func Parse(text []byte) ([]Settings, error) {
-	d := yaml.NewDecoder(bytes.NewReader(text))
-	d.KnownFields(true) // a misspelled setting would silently mean the default
 	var file struct {
 		Issuers []Settings `yaml:"issuers"`
 	}
-	if err := d.Decode(&file); err != nil && !errors.Is(err, io.EOF) {
+	if err := strictyaml.Decode(text, &file); err != nil && !errors.Is(err, io.EOF) {
 		return nil, fmt.Errorf("the list of issuers is not well-formed: %w", err)
-	}
-	if err := d.Decode(new(any)); !errors.Is(err, io.EOF) {
-		return nil, errors.New("the list of issuers holds more than one YAML document")
 	}
 	var wrong []string
 	if n := len(file.Issuers); n == 0 || n > maxIssuers {

@@ -110,7 +110,7 @@ func TestParse(t *testing.T) {
 		"issuers: 7":                "not well-formed",
 		good + "\n---\n" + good:     "more than one",
 		one + "}]":                  "audiences is missing",
-		one + ", audience: [app]}]": "audience not found",
+		one + ", audience: [app]}]": `no member "audience" here; did you mean audiences?`,
 		"issuers: [{issuer: 'http://a.example', audiences: [app]}]":               "https",
 		"issuers: [{issuer: 'a.example', audiences: [app]}]":                      "not an address",
 		"issuers: [{issuer: 'https://u:p@a.example', audiences: [app]}]":          "not an address",
