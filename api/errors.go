@@ -95,11 +95,12 @@ func (s *server) problemHandler(log *slog.Logger) echo.HTTPErrorHandler {
 		if c.Response().Committed {
 			return
 		}
-		gone := errors.Is(err, context.Canceled) && c.Request().Context().Err() != nil
-		if gone { // the caller hung up, which is no fault of ours
-			err = billing.Wrap(err, billing.EUnavailable, "The caller hung up before the response.")
-		}
 		e := asError(err)
+		if hungUp(c.Request().Context(), e) {
+			log.DebugContext(c.Request().Context(), "the caller hung up", "error", err, "request_id", idOf(c))
+			_ = c.NoContent(statusHungUp)
+			return
+		}
 		k := problems[e.Code]
 		c.Set(problemKey, string(e.Code))
 		p := problem{
@@ -126,7 +127,7 @@ func (s *server) problemHandler(log *slog.Logger) echo.HTTPErrorHandler {
 				p.PaymentURL = &unpaid.URL
 			}
 		}
-		if k.status >= http.StatusInternalServerError && !gone {
+		if k.status >= http.StatusInternalServerError {
 			log.ErrorContext(
 				c.Request().Context(), "request failed", "error", err, "route", c.Path(), "request_id", p.RequestID,
 			)
@@ -148,6 +149,21 @@ func (s *server) problemHandler(log *slog.Logger) echo.HTTPErrorHandler {
 		c.Response().WriteHeader(k.status)
 		_ = c.Echo().JSONSerializer.Serialize(c, p, "") // the caller may have gone
 	}
+}
+
+// statusHungUp is what the log and the metrics have for a caller who did not wait for the response, as nginx has it. No
+// caller ever sees it.
+const statusHungUp = 499
+
+// hungUp reports whether a request failed because its caller left. That is no fault of ours: what was under way was
+// stopped, which each library reports in its own words. A caller may close its side and still read, so a refusal with a
+// reason is sent.
+func hungUp(request context.Context, e *billing.Error) bool {
+	switch e.Code {
+	case billing.EInternal, billing.EUnavailable, billing.EStripeUnavailable:
+		return request.Err() != nil
+	}
+	return errors.Is(e, context.Canceled) && request.Err() != nil
 }
 
 // asError returns the error with a code that err wraps; an error without a code is a fault of ours.

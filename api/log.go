@@ -16,7 +16,8 @@ import (
 //   - method, and route: the route as the router knows it, such as /checkout/:order_id; "" for an unknown address
 //   - operation: the operationId of the contract; "" for pages, files and unknown addresses
 //   - path: only for an unknown address, without what may be a secret
-//   - status, and problem: the code of the problem that was sent, if one was
+//   - status, and problem: the code of the problem that was sent, if one was; status 499 for a caller who hung up, at
+//     level debug
 //   - account: whose credentials came, if they were valid; a service key's own id if a service came
 //   - ms, and request_id
 const RequestLogged = "request"
@@ -49,7 +50,11 @@ func logRequests(log *slog.Logger, contract *contract) echo.MiddlewareFunc {
 			if who := whose(c); who != "" {
 				attributes = append(attributes, slog.String("account", who))
 			}
-			log.LogAttrs(c.Request().Context(), slog.LevelInfo, RequestLogged, attributes...)
+			level := slog.LevelInfo
+			if c.Response().Status == statusHungUp {
+				level = slog.LevelDebug
+			}
+			log.LogAttrs(c.Request().Context(), level, RequestLogged, attributes...)
 			return nil
 		}
 	}
