@@ -19,6 +19,7 @@ func TestProblemPages(t *testing.T) {
 	c := &client{t: t, w: w}
 	s, err := openSpec()
 	must(t, err)
+	reached := map[string]bool{}
 	for _, kind := range s.doc.Components.Schemas["ProblemType"].Value.Enum {
 		path := kind.(string)
 		for _, accept := range []string{
@@ -44,7 +45,14 @@ func TestProblemPages(t *testing.T) {
 			!regexp.MustCompile(`<(script|img|iframe)|src=|href="[^/dh]`).MatchString(page),
 			"it loads something: %s", page,
 		)
+		for _, m := range href.FindAllStringSubmatch(page, -1) {
+			if target := c.leads(path, m[1]); target != "" && !reached[target] {
+				reached[target] = true
+				c.call(http.StatusOK, http.MethodGet, target, nil, "Accept", browser)
+			}
+		}
 	}
+	c.expect(reached["/problems/internal"] && reached["/docs"], "the pages link to %v", reached)
 	for _, path := range []string{
 		"/problems/nothing", "/problems/..%2f..%2fetc", "/problems/validation%2f", "/guides/nothing.md",
 		"/guides/..%2fproblems.md", "/guides/embed.go", "/guides/security.md",
@@ -56,11 +64,29 @@ func TestProblemPages(t *testing.T) {
 var (
 	anyLink    = regexp.MustCompile(`\]\(([^)\s]+)\)`)
 	repository = "https://github.com/pointsync/pointsync/blob/main/"
+	href       = regexp.MustCompile(`<a href="([^"]*)"`)
 	codeBlock  = regexp.MustCompile("(?s)\n *```.*?\n *```")
 )
 
-// TestGuides proves that a language model finds its way: each link of /llms.txt and of the pages that it lists leads to
-// an address of the server, to a file of the repository, or to another site.
+// leads checks a link of a page: it leads to an address of the server, to a file of the repository, or to another site.
+// leads returns the address of the server, or "".
+func (c *client) leads(page, link string) string {
+	c.t.Helper()
+	target, _, _ := strings.Cut(link, "#")
+	if strings.HasPrefix(target, "/") {
+		return target
+	}
+	if file, ours := strings.CutPrefix(target, repository); ours {
+		_, err := os.Stat("../" + file)
+		c.expect(err == nil, "%s links to %s, which does not exist", page, link)
+	} else {
+		c.expect(target == "" || strings.HasPrefix(target, "https://"), "%s links to %s", page, link)
+	}
+	return ""
+}
+
+// TestGuides proves that a language model finds its way: each link of /llms.txt, and of the pages and problems that it
+// lists, leads somewhere.
 func TestGuides(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, storetest.URL(t, store.SQLite))
@@ -73,19 +99,12 @@ func TestGuides(t *testing.T) {
 		}
 		visited[path] = true
 		a := c.call(http.StatusOK, http.MethodGet, path, nil)
-		if path != "/llms.txt" && !strings.HasPrefix(path, "/guides/") {
-			return
+		if path == "/docs" || path == "/openapi.yaml" {
+			return // they link to nothing of docs
 		}
 		for _, m := range anyLink.FindAllStringSubmatch(codeBlock.ReplaceAllString(string(a.raw), ""), -1) {
-			target, _, _ := strings.Cut(m[1], "#")
-			switch file, ours := strings.CutPrefix(target, repository); {
-			case ours:
-				_, err := os.Stat("../" + file)
-				c.expect(err == nil, "%s links to %s, which does not exist", path, m[1])
-			case strings.HasPrefix(target, "/"):
+			if target := c.leads(path, m[1]); target != "" {
 				visit(target)
-			default:
-				c.expect(target == "" || strings.HasPrefix(target, "https://"), "%s links to %s", path, m[1])
 			}
 		}
 	}

@@ -4,7 +4,8 @@ package docs
 
 import "embed"
 
-// Files are the pages, as they are.
+// Files are the pages of this folder and of guides, as they are. A server shows those that README.md lists for users of
+// the API.
 //
-//go:embed *.md */*.md
+//go:embed *.md guides/*.md
 var Files embed.FS

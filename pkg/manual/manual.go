@@ -2,8 +2,9 @@
 // means, and the pages that docs/README.md lists for them. It refuses to know HTTP, and the code that the pages
 // describe.
 //
-// Invariants: there is one text of each page, the file in docs; a served page links to what the same server has, and
-// otherwise to the repository.
+// Invariants: there is one text of each page, the file in docs. A link of a guide, of llms.txt and of a problem's JSON
+// leads to what the same server has, and otherwise to the repository. The HTML page of a problem links to other
+// problems of the same server, and for all else to the repository, which shows pages as HTML.
 package manual
 
 import (
@@ -100,6 +101,8 @@ func (l linker) inLine(line, folder string) string {
 		m := link.FindStringSubmatch(found)
 		file := path.Join(folder, m[1])
 		switch {
+		case path.IsAbs(m[1]):
+			return found // an address of the server already
 		case l.served[file]:
 			return "](/guides/" + path.Base(file) + m[2] + ")"
 		case file == "../openapi.yaml":
