@@ -9,8 +9,12 @@ const name = `@pointsync/cli-${process.platform}-${process.arch}`;
 const child = spawn(program(), process.argv.slice(2), { stdio: 'inherit' });
 
 // The program stops its server in order and then ends; this process waits for that. Ctrl-C in a terminal goes to both,
-// and a second SIGINT would change nothing.
-for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal));
+// and a second SIGINT would change nothing. The program ends at once by SIGHUP, so a terminal that closes is a SIGTERM
+// to it. On Windows a signal from here would kill the program at once; the console tells it of Ctrl-C itself.
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
+  const forward = () => child.kill(signal === 'SIGINT' ? signal : 'SIGTERM');
+  process.on(signal, process.platform === 'win32' ? () => {} : forward);
+}
 child.on('error', (error) => fail(`pointsync could not be started: ${error.message}`));
 child.on('exit', (code, signal) => process.exit(code ?? 128 + constants.signals[signal]));
 
