@@ -11,7 +11,7 @@ export { NoAnswer, memoryStorage, newKey, type Paths, type Problem, type Session
 export interface Options {
   /** Where the server is, such as `https://api.example.com`. */
   baseUrl: string;
-  /** A service key, for your own backend. It takes the place of a login, and is never kept. */
+  /** A service key, for your own backend. It takes the place of a login, and is never kept. An empty one is none. */
   key?: string;
   /** Where the tokens are kept. Without it: localStorage in a browser, the memory elsewhere. */
   storage?: TokenStorage;
@@ -69,7 +69,8 @@ const open = /\/auth\/(register|register\/complete|login|exchange|refresh|logout
 export function createClient(options: Options): PointsyncClient {
   const { name = 'pointsync', timeoutMs: timeout = 10_000, patienceMs: patience = 30_000, pollMs: every = 15_000, onEnd = () => {} } = options;
   const platform = globalThis as unknown as { fetch: Fetch; document?: object; localStorage: TokenStorage };
-  const storage = options.key ? memoryStorage() : options.storage ?? (platform.document ? platform.localStorage : memoryStorage());
+  const serviceKey = options.key || undefined; // an empty one is none
+  const storage = serviceKey ? memoryStorage() : options.storage ?? (platform.document ? platform.localStorage : memoryStorage());
   const fetch: Fetch = options.fetch ?? ((request, init) => platform.fetch(request, init));
   const baseUrl = options.baseUrl.replace(/\/$/, '');
   const tokens = tokensIn(storage, name);
@@ -79,7 +80,7 @@ export function createClient(options: Options): PointsyncClient {
   // authorized sends with the held token, and once more after each 401 that a refresh may cure.
   const authorized = async (send: (token: string | undefined) => Promise<Response>): Promise<Response> => {
     for (let tries = 0; ; tries++) {
-      const token = options.key ?? await tokens.access();
+      const token = serviceKey ?? await tokens.access();
       const response = await send(token);
       if (response.status !== 401 || tries === 2 || !(await tokens.refresh())) return response;
       const refused = await renew(token);

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { createClient } from '@pointsync/client';
-import { adminClient, api } from './world.mjs';
+import { adminClient, api, withAda } from './world.mjs';
 import { withProxy } from './proxy.mjs';
 
 const headers = (key) => ({ header: { 'Idempotency-Key': key } });
@@ -24,3 +24,7 @@ test('a service key acts for an account, and a lost response is asked for again'
   assert.equal(error.type, '/problems/unauthorized');
   assert.equal(proxy.to('/auth/refresh').length, 0);
 }));
+
+test('an empty key counts as none: the login is used', () => withAda(7, async ({ balance }) => {
+  assert.equal(await balance(), 7);
+}, { key: '' }));
