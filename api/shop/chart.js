@@ -3,7 +3,7 @@ import { count } from "./page.js";
 
 const width = 600, height = 120, margin = 6; // of the chart's viewBox
 
-// drawSteps draws values from left to right, each as long as it held, and zero as a line. Fewer than two make no picture.
+// drawSteps draws values from left to right, in steps of one width, and zero as a line. Fewer than two make no picture.
 export function drawSteps(svg, values, name) {
   svg.toggleAttribute("hidden", values.length < 2);
   svg.replaceChildren();

@@ -1,4 +1,5 @@
-// Asking the API: one request, one as the user who is logged in, and one that is repeated under its key until its outcome is known.
+// Asking the API: one request, one as the user who is logged in, and one that is repeated under its key until its
+// outcome is known.
 import { drop, forget, hold, load, save, session } from "./session.js";
 
 export const pause = (ms) => new Promise((done) => setTimeout(done, ms));
@@ -83,8 +84,8 @@ export async function insist(path, body, waiting) {
   }
 }
 
-// unpaidAt answers the user's request to path that waits for a payment at Stripe, {body, problem}, or null. To insist on it
-// again tells how it stands.
+// unpaidAt returns the user's request to path that waits for a payment at Stripe, {body, problem}, or null. To insist
+// on it again tells how it stands.
 export function unpaidAt(path) {
   const intent = load(`key ${path}`);
   if (!intent?.owed || intent.user !== session?.user?.id) return null;

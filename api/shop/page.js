@@ -1,5 +1,5 @@
-// What all parts of the page share: building elements, writing numbers, running what a button asks for, and telling how it
-// went at the place where it was asked for.
+// What all parts of the page share: building elements, writing numbers, running what a button asks for, and telling how
+// it went at the place where it was asked for.
 
 export const byId = (id) => document.getElementById(id);
 
@@ -69,7 +69,8 @@ export const go = (url) => location.assign(pageAt(url));
 
 // ---- Telling -------------------------------------------------------------------------------------------------------
 
-// Each section has a place where it tells how things went. What belongs to none, or to one that is gone, is told at the top.
+// Each section has a place where it tells how things went. What belongs to none, or to one that is gone, is told at the
+// top.
 function placeOf(near) {
   const section = near?.closest("section");
   return (section && !section.closest("[hidden]") && section.querySelector(".told")) || byId("told");
@@ -108,8 +109,8 @@ function tell(place, look, ...content) {
   place.replaceChildren(...content);
 }
 
-// reveal shows a step that a button leads to, and takes the reader there. conceal takes it away, and the reader to where it is
-// told how it went.
+// reveal shows a step that a button leads to, and takes the reader there. conceal takes it away, and the reader to
+// where it is told how it went.
 export function reveal(step) {
   step.hidden = false;
   step.querySelector("[tabindex='-1']").focus();

@@ -34,8 +34,8 @@ const spend = byId("spend");
 const actionOf = (id) => catalog.actions.find((action) => action.id === id);
 const words = (id) => id.charAt(0).toUpperCase() + id.slice(1).replaceAll("_", " ");
 
-// showActions fills the choice of what points are spent on, once the catalogue is there. The prices are the server's: the
-// page names an action, and what it costs is shown, not sent.
+// showActions fills the choice of what points are spent on, once the catalogue is there. The prices are the server's:
+// the page names an action, and what it costs is shown, not sent.
 export function showActions() {
   byId("action").replaceChildren(
     ...catalog.actions.map((a) => el("option", { value: a.id }, `${words(a.id)}, ${count(a.points)} points${a.per > 1 ? ` for ${a.per}` : ""}`)),

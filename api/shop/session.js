@@ -1,7 +1,8 @@
 // The session held: what the API said last of the account, kept for this tab. It asks nobody.
 //
-// One rule keeps it current: wherever a JSON answer has a member `token`, problems included, it replaces the token held.
-// The server's clock may be moved while one tries things, so nothing here compares the server's times with the browser's.
+// One rule keeps it current: wherever a JSON answer has a member `token`, problems included, it replaces the token
+// held. The server's clock may be moved while one tries things, so nothing here compares the server's times with the
+// browser's.
 
 // sessionStorage, because it lives through the trip to the payment page, belongs to this tab alone and ends with it.
 // localStorage would leave a refresh token on a shared computer for months. (A script injected into the page could read

@@ -1,7 +1,8 @@
-// The demo shop's page, from its beginning: who is logged in, and what is shown then. It shows answers and decides nothing.
+// The demo shop's page, from its beginning: who is logged in, and what is shown then. It shows answers and decides
+// nothing.
 //
-// session.js holds what the API said last, client.js asks it, stream.js stays current. One file each knows a subject: points.js,
-// checkout.js, subscription.js, topup.js, account.js. page.js builds elements and tells how things went.
+// session.js holds what the API said last, client.js asks it, stream.js stays current. One file each knows a subject:
+// points.js, checkout.js, subscription.js, topup.js, account.js. page.js builds elements and tells how things went.
 import { confirmChange, enter, openLinks, showDevices } from "./account.js";
 import { loadCatalog } from "./catalog.js";
 import { showCatalog, watch } from "./checkout.js";

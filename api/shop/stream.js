@@ -1,5 +1,5 @@
-// Staying current: while somebody is logged in and looks, the session's stream tells what another device, a renewal or a payment
-// changes. Where there is no stream nothing is missing, for every answer brings a token; so it never complains.
+// Staying current: while someone is logged in and looks, the session's stream tells what another device, a renewal or a
+// payment changes. Where there is no stream nothing is missing, for every answer brings a token; so it never complains.
 import { Failure, pause, refresh } from "./client.js";
 import { claimsOf, hold, onSession, session } from "./session.js";
 

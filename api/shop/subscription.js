@@ -13,7 +13,7 @@ const statusWords = { trialing: "free trial", past_due: "payment failed", unpaid
 // live says whether a subscription refuses a second one, and so is changed rather than bought.
 export const live = (s) => Boolean(s) && ![...over, "incomplete"].includes(s.status);
 
-// ---- What there is, and what may be done about it --------------------------------------------------------------------
+// ---- What there is, and what may be done about it -------------------------------------------------------------------
 
 function showSubscription() {
   const s = session?.subscription;
@@ -81,7 +81,8 @@ onClick(byId("no-offer"), () => conceal(byId("offer")));
 
 let offered = null; // the change that the preview on the page is of
 
-// preview shows what a change comes to. Its proration date is sent with the change: the charge is then just the one shown.
+// preview shows what a change comes to. Its proration date is sent with the change: the charge is then just the one
+// shown.
 export async function preview(plan, quantity) {
   byId("to").value = plan;
   byId("seats").value = quantity;
@@ -110,8 +111,8 @@ async function change(path, body) {
   if (!await ask(path, body)) byId("owed").focus();
 }
 
-// ask says what the subscription is after a change, and answers whether it is made: else it waits for a payment. Where the outcome is
-// unknown the step stays open, so that its button asks the same question again.
+// ask says what the subscription is after a change, and reports whether it is made: else it waits for a payment. Where
+// the outcome is unknown the step stays open, so that its button asks the same question again.
 async function ask(path, body) {
   const near = byId("plan");
   try {
@@ -131,7 +132,7 @@ async function ask(path, body) {
   }
 }
 
-// ---- A change that waits for its payment -----------------------------------------------------------------------------
+// ---- A change that waits for its payment ----------------------------------------------------------------------------
 
 const owed = () => ["/subscription/change", "/subscription/resume"].map((path) => ({ path, ...unpaidAt(path) })).find(({ problem }) => problem);
 

@@ -1,5 +1,5 @@
-// Automatic top-up: a pack that is bought by itself when points run low. To switch it on is to agree to be charged while away, so
-// what it costs is shown before, and what the answer says it costs has to be the same.
+// Automatic top-up: a pack that is bought by itself when points run low. To switch it on is to agree to be charged
+// while away, so what it costs is shown before, and what the answer says it costs has to be the same.
 import { catalog, loadCatalog, packOf } from "./catalog.js";
 import { call } from "./client.js";
 import { byId, count, el, hush, money, onClick, onSubmit, say } from "./page.js";
@@ -65,7 +65,8 @@ function show(topUp) {
   lookOut();
 }
 
-// lookOut asks again in a while, while points are low and a pack is about to be bought: nobody tells when that comes to nothing.
+// lookOut asks again in a while, while points are low and a pack is about to be bought: nothing tells when that comes
+// to nothing.
 let timer = 0;
 
 function lookOut() {

@@ -1,5 +1,6 @@
-// Keeps the page as it is in the sandbox now: when the stream tells that something happened, the page is fetched again and
-// its parts (data-live) are put in place of the old ones. A part that somebody works in waits until they have left it.
+// Keeps the page as it is in the sandbox now: when the stream tells that something happened, the page is fetched again
+// and its parts (data-live) are put in place of the old ones. A part that somebody works in waits until they have left
+// it.
 (() => {
   if (location.search.includes('said=')) history.replaceState(null, '', location.pathname + location.search.replace(/[?&]said=\w*/, '').replace(/^&/, '?'));
   const quiet = 400; // milliseconds between two looks

@@ -21,8 +21,9 @@ before(async () => {
 
 after(() => world?.close());
 
-// delivered verifies all that the receiver was sent so far and answers the events, oldest first. A delivery is signed at
-// the sandbox's time, so once its clock was moved the verifier is told when it "received" it: the signature's own second.
+// delivered verifies all that the receiver was sent so far and returns the events, oldest first. A delivery is signed
+// at the sandbox's time, so once its clock was moved the verifier is told when it "received" it: the signature's own
+// second.
 async function delivered() {
   await control(world.url, '/_sandbox/webhooks/flush');
   return world.inbox.map(({ body, signature }) => {

@@ -11,9 +11,10 @@ import { control, openWorld } from './world.mjs';
 
 const module = join(import.meta.dirname, '../../stripecli');
 
-// Left out are the scenarios of objects that the sandbox does not have (accounts, identity, issuing, payment links, payouts,
-// plans, quotes, reports, and the cash that payment_intent.partially_funded draws on), and payment_method.detached: its own
-// script asks for the address /v1/payment_methods/${payment_method_attach.id}/detach, letter by letter.
+// Left out are the scenarios of objects that the sandbox does not have (accounts, identity, issuing, payment links,
+// payouts, plans, quotes, reports, and the cash that payment_intent.partially_funded draws on), and
+// payment_method.detached: its own script asks for the address /v1/payment_methods/${payment_method_attach.id}/detach,
+// letter by letter.
 const triggers = `
   balance.available charge.captured charge.dispute.created charge.failed charge.refund.updated charge.refunded
   charge.succeeded checkout.session.async_payment_failed checkout.session.async_payment_succeeded

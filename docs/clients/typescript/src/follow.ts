@@ -20,8 +20,8 @@ interface Options {
   every: number; // milliseconds between two polls
 }
 
-// follow calls the listener with the session now and after each change, until the login ends or the returned function is
-// called.
+// follow calls the listener with the session now and after each change, until the login ends or the returned function
+// is called.
 export function follow(listener: (session: Session) => void, { open, poll, take, loggedIn, streams, silence, every }: Options): () => void {
   const left = new AbortController();
   let last: number | undefined; // the version that the listener has

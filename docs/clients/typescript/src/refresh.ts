@@ -4,9 +4,9 @@ import type { TokenStorage, Tokens } from './tokens.js';
 
 interface Platform { navigator?: { locks?: { request(name: string, work: () => Promise<void>): Promise<void> } } }
 
-// exclusively returns a function that lets one piece of work at a time run, of all tabs. Where there are no Web Locks, a
-// lease in the storage does it. It ends by itself when its holder has died. A storage cannot compare and set, so two may
-// get the lease in rare cases; the server then forgives the second use of the refresh token.
+// exclusively returns a function that lets one piece of work at a time run, of all tabs. Where there are no Web Locks,
+// a lease in the storage does it. It ends by itself when its holder has died. A storage cannot compare and set, so two
+// may get the lease in rare cases; the server then forgives the second use of the refresh token.
 export function exclusively(storage: TokenStorage, name: string, milliseconds: number) {
   const { locks } = (globalThis as Platform).navigator ?? {};
   const key = `${name}.lease`;

@@ -46,8 +46,8 @@ async function readAll(response: Response) {
   return { status, statusText, headers, text, body: json ? JSON.parse(text) as unknown : undefined };
 }
 
-// repeat makes attempts until one is definite, or until the next would be later than patience allows. Then it returns the
-// last response or throws the last failure.
+// repeat makes attempts until one is definite, or until the next would be later than patience allows. Then it returns
+// the last response or throws the last failure.
 export async function repeat<T extends Response | undefined>(attempt: () => Promise<T>, patience: number, signal?: AbortSignal): Promise<T> {
   const deadline = Date.now() + patience;
   for (let delay = 250; ; delay = Math.min(2 * delay, 8000)) {
@@ -69,8 +69,8 @@ export async function repeat<T extends Response | undefined>(attempt: () => Prom
   }
 }
 
-// isDefinite reports whether a repeat could not change the response. A 502 that is a problem is the server's own: Stripe
-// refused. Any other is of a proxy.
+// isDefinite reports whether a repeat could not change the response. A 502 that is a problem is the server's own:
+// Stripe refused. Any other is of a proxy.
 function isDefinite({ status, headers }: Response): boolean {
   if (status === 429) return !headers.has('Retry-After');
   if (status === 502) return /problem/.test(headers.get('Content-Type') ?? '');

@@ -17,8 +17,8 @@ export function memoryStorage(): TokenStorage {
   };
 }
 
-// The two tokens have keys of their own: a response that brings an access token must not write back an old refresh token,
-// which another tab may have exchanged in the meantime.
+// Each of the two tokens has its own key: a response that brings an access token must not write back an old refresh
+// token, which another tab may have exchanged in the meantime.
 export type Tokens = ReturnType<typeof tokensIn>;
 export function tokensIn(storage: TokenStorage, name: string) {
   const access = `${name}.token`;

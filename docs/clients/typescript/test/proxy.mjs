@@ -2,8 +2,8 @@
 import { once } from 'node:events';
 import { createServer, request as send } from 'node:http';
 
-// withProxy calls use with a proxy. Its faults are taken one by one: `plan(path, fault, …)` lets each fault happen to one
-// request to the path, in order.
+// withProxy calls use with a proxy. Its faults are taken one by one: `plan(path, fault, …)` lets each fault happen to
+// one request to the path, in order.
 //   {drop: true}           the connection breaks before the server gets the request
 //   {cut: true}            the server gets it, and the response breaks off in its middle
 //   {late: promise}        the response waits for the promise, or for what the function returns
