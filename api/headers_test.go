@@ -4,9 +4,13 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/pointsync/pointsync/pkg/store"
+	"github.com/pointsync/pointsync/pkg/store/storetest"
 )
 
 // crossing is an operation that a page on another origin calls.
@@ -149,18 +153,34 @@ func TestHeaders(t *testing.T) {
 	})
 }
 
+// TestPageFiles proves that what the pages load is kept apart from pages of other origins, as the pages are: a browser
+// embeds it in no page of another origin.
+func TestPageFiles(t *testing.T) {
+	t.Parallel()
+	c := &client{t: t, w: newWorld(t, storetest.URL(t, store.SQLite))}
+	file := regexp.MustCompile(`(?:src|href)="(/(?:shop|docs)/[^"]+)"`)
+	loaded := 0
+	for _, page := range []string{"/", "/docs"} {
+		text := string(c.call(http.StatusOK, http.MethodGet, page, nil).raw)
+		for _, m := range file.FindAllStringSubmatch(text, -1) {
+			loaded++
+			h := c.call(http.StatusOK, http.MethodGet, m[1], nil).header
+			c.expect(isolated(h), "%s of %s: %v", m[1], page, h)
+		}
+	}
+	c.expect(loaded >= 4, "the pages load %d files", loaded)
+}
+
 // heldHeaders checks the headers that every response has. The client's requests come from the allowed origin.
 func heldHeaders(req *http.Request, h http.Header) error {
 	kept := "no-store"
 	if req.URL.Path == "/.well-known/jwks.json" && strings.HasPrefix(h.Get("Content-Type"), "application/json") {
 		kept = "public, max-age=300" // the public keys
 	}
-	isolated := h.Get("Cross-Origin-Opener-Policy") == "same-origin" &&
-		h.Get("Cross-Origin-Resource-Policy") == "same-origin"
 	switch {
 	case h.Get("Cache-Control") != kept:
 		return fmt.Errorf("a cache may keep it, or not: Cache-Control %q", h.Get("Cache-Control"))
-	case strings.HasPrefix(h.Get("Content-Type"), "text/html") && !isolated:
+	case strings.HasPrefix(h.Get("Content-Type"), "text/html") && !isolated(h):
 		return fmt.Errorf("pages of other origins may hold on to the page: %v", h)
 	case h.Get(
 		"X-Content-Type-Options",
@@ -179,6 +199,12 @@ func heldHeaders(req *http.Request, h http.Header) error {
 		return fmt.Errorf("the allowed origin may not read it: %q", allowed)
 	}
 	return nil
+}
+
+// isolated reports whether a response is kept apart from pages of other origins.
+func isolated(h http.Header) bool {
+	return h.Get("Cross-Origin-Opener-Policy") == "same-origin" &&
+		h.Get("Cross-Origin-Resource-Policy") == "same-origin"
 }
 
 // lists reports whether a header that is a list contains a value.
