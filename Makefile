@@ -41,7 +41,7 @@ QUICK = $(addprefix ./pkg/,billing metric config mail catalog oidc store jobs st
 
 # The tests that need PostgreSQL, for `make quick` and `make test-sqlite` to leave out. Whole tests come first: go test
 # looks no further after a pattern of a subtest, because that matches each test in part.
-POSTGRES_TESTS = OnPostgres$$|^($(shell paste -sd '|' .ci/postgres-alone))$$|/^postgres$$|//^postgres$$
+POSTGRES_TESTS = OnPostgres$$|^($(shell paste -sd '|' .ci/postgres-alone))$$|/^postgres|//^postgres
 
 # How long `make fuzz` runs each target.
 FUZZTIME ?= 60s

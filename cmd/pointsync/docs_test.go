@@ -119,17 +119,6 @@ func TestPagesNameWhatExists(t *testing.T) {
 	}
 }
 
-// TestPostgresAlone proves that each test that `make test-sqlite` leaves out by its name exists.
-func TestPostgresAlone(t *testing.T) {
-	t.Parallel()
-	tests := testsOf(t)
-	for name := range strings.FieldsSeq(read(t, "../../.ci/postgres-alone")) {
-		if !tests[name] {
-			t.Errorf(".ci/postgres-alone names %s, which does not exist", name)
-		}
-	}
-}
-
 // TestInvariantsNameCode proves that the code and the tables that keep an invariant, by docs/invariants.md, exist.
 func TestInvariantsNameCode(t *testing.T) {
 	t.Parallel()
