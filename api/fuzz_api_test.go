@@ -37,17 +37,17 @@ const (
 func TestFuzzAPI(t *testing.T) {
 	t.Parallel()
 	eachWorld(t, func(t *testing.T, w *world) {
-		f := newFuzzer(t, w, *fuzzSeed)
-		t.Logf("make fuzz-api SEED=%d REQUESTS=%d repeats this run", f.seed, *fuzzRequests)
+		f := newFuzzer(t, w)
+		t.Logf("make fuzz-api SEED=%d REQUESTS=%d repeats this run", *fuzzSeed, *fuzzRequests)
 		for n := 0; n < *fuzzRequests && len(f.faults) < fuzzMaxKinds; n++ {
 			// What a request is follows from its number, and not from the choices before it.
-			f.random = rand.New(rand.NewPCG(f.seed, uint64(n)))
+			f.random = rand.New(rand.NewPCG(*fuzzSeed, uint64(n)))
 			f.send(n, f.request())
 			if n%fuzzMoveEvery == 0 {
 				f.move()
 			}
 		}
-		f.report(t)
+		f.report()
 	})
 }
 
@@ -56,7 +56,6 @@ type fuzzer struct {
 	t      *testing.T
 	w      *world
 	stage  *stage
-	seed   uint64
 	random *rand.Rand
 
 	operations []operation
@@ -82,11 +81,11 @@ type fault struct {
 }
 
 // newFuzzer returns a fuzzer on a stage of the attacks, with callers of each kind.
-func newFuzzer(t *testing.T, w *world, seed uint64) *fuzzer {
+func newFuzzer(t *testing.T, w *world) *fuzzer {
 	t.Helper()
 	mails := w.mailbox()
 	f := &fuzzer{
-		t: t, w: w, mails: mails, stage: newStage(t, w), seed: seed, random: rand.New(rand.NewPCG(seed, 0)),
+		t: t, w: w, mails: mails, stage: newStage(t, w), random: rand.New(rand.NewPCG(*fuzzSeed, 0)),
 		known: memory{}, owners: map[string]string{},
 		callers: map[string][]*client{}, sent: map[string]map[int]int{}, faults: map[string]*fault{},
 		operations: operationsOf(t), hostile: partsOfAttacks(t),
@@ -227,7 +226,8 @@ func (f *fuzzer) confirm(made answer) {
 }
 
 // report fails the test for each kind of fault, and if the requests were not of all kinds.
-func (f *fuzzer) report(t *testing.T) {
+func (f *fuzzer) report() {
+	t := f.t
 	t.Helper()
 	for _, kind := range slices.Sorted(maps.Keys(f.faults)) {
 		t.Errorf("%d times %s: first %s", f.faults[kind].count, kind, f.faults[kind].first)
