@@ -60,12 +60,10 @@ type Watch struct {
 	replaced bool
 }
 
-// Follow watches the caller's account until Close, or until a newer follower takes the place: join says when. Errors:
-// EUnauthorized if the login has ended, ETooMany.
+// Follow watches the caller's account until Close, or until a newer follower takes the place: join says when. Call
+// RequireLogin first, as before every request, because a login that has ended must not take another one's place. If the
+// login ends after that, the first look at the database ends the watch. Errors: ETooMany.
 func (s *Service) Follow(ctx context.Context, c token.Claims) (*Watch, error) {
-	if err := s.RequireLogin(ctx, c); err != nil { // before it may take another one's place
-		return nil, err
-	}
 	return s.watches.join(c, addressOf(ctx))
 }
 
