@@ -152,7 +152,7 @@ func TestFormerYear(t *testing.T) {
 		w.wantPoints(a.ID, 500, 0)
 		w.replaceCustomer(a)
 		for n := range 2 {
-			w.told(a, fmt.Sprint("evt_", n), invoice)
+			w.told(a, fmt.Sprint("evt_", n), billing.StripeObject{Type: billing.ObjectInvoice, ID: invoice})
 			w.sync(a)
 			w.wantPoints(a.ID, 11*500, 0)
 		}
@@ -183,13 +183,13 @@ func (w *world) replaceCustomer(a billing.Account) {
 	})
 }
 
-// told stores an event which says that an invoice of a customer was paid.
-func (w *world) told(a billing.Account, event, invoice string) {
+// told stores an event about an object of a customer, such as an invoice that was paid.
+func (w *world) told(a billing.Account, event string, object billing.StripeObject) {
 	w.t.Helper()
 	must(w.t, w.db.InTx(w.t.Context(), func(tx *store.Tx) error {
 		_, err := tx.InsertEvent(w.t.Context(), billing.InboxEvent{
-			ID: billing.StripeEventID(event), Type: "invoice.paid", AccountID: a.ID, CustomerID: a.CustomerID,
-			ObjectType: billing.ObjectInvoice, ObjectID: invoice, Status: billing.InboxPending,
+			ID: billing.StripeEventID(event), Type: string(object.Type) + ".updated", AccountID: a.ID,
+			CustomerID: a.CustomerID, ObjectType: object.Type, ObjectID: object.ID, Status: billing.InboxPending,
 			CreatedAt: tx.Now, ReceivedAt: tx.Now,
 		})
 		return err

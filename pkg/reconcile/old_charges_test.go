@@ -44,18 +44,7 @@ func TestMoneyBackOfAnOldCharge(t *testing.T) {
 				object := c.back(w, o)
 				w.sync(a)
 				w.wantPoints(a.ID, 100, 0)
-				must(w.t, w.db.InTx(w.t.Context(), func(tx *store.Tx) error {
-					_, err := tx.InsertEvent(w.t.Context(), billing.InboxEvent{
-						ID:         "evt_back",
-						Type:       "charge.refunded",
-						ObjectType: object.Type,
-						ObjectID:   object.ID,
-						AccountID:  a.ID,
-						Status:     billing.InboxPending,
-						CreatedAt:  tx.Now, ReceivedAt: tx.Now,
-					})
-					return err
-				}))
+				w.told(a, "evt_back", object)
 				w.sync(a)
 				w.wantPoints(a.ID, 0, 0)
 				w.sync(a)

@@ -54,6 +54,20 @@ func (s *Syncer) park(
 	return a, d, tx.SaveParking(ctx, a)
 }
 
+// heldSince returns since when syncs may have held grants back that still wait, or nil if none wait. What events named
+// since then is read again. The sync that parked the account processed its events at that very time; parkSpan is for
+// servers whose clocks differ. The one sync that makes the grants looks at all of it.
+func heldSince(a billing.Account) *time.Time {
+	switch {
+	case a.Parking.At != nil:
+		since := a.Parking.At.Add(-parkSpan)
+		return &since
+	case a.Parking.Approved:
+		return &a.CreatedAt
+	}
+	return nil
+}
+
 // overBounds returns which bound the new grants would pass, together with what was granted in the last day; "" for
 // none.
 func (s *Syncer) overBounds(ctx context.Context, tx *store.Tx, a billing.Account, w waiting) (string, error) {

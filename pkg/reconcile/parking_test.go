@@ -103,6 +103,53 @@ func (w *world) whileParked(a billing.Account, refunded billing.Order, subscript
 	w.wantDrift(a, billing.DriftParked)
 }
 
+// Proves that a parked account's syncs read again what events named since about the time it was parked, but nothing
+// older. The sync that makes the grants reads all of it.
+func TestParkedReadsAgain(t *testing.T) {
+	t.Parallel()
+	eachWorld(t, func(w *world) {
+		a := w.buyer()
+		asked := map[string]int{} // for refunds, since the last look
+		reads := func(refund string) int {
+			path := "GET /v1/refunds/" + refund
+			before := asked[path]
+			asked[path] = w.Gate.Asked(path)
+			return asked[path] - before
+		}
+		refund := func() string {
+			o := w.order(a, "pack_100")
+			w.pay(o)
+			w.sync(a)
+			re := w.Ask(
+				http.MethodPost, "/v1/refunds", url.Values{"payment_intent": {string(w.orderNow(o).PaymentIntentID)}},
+			)["id"].(string)
+			w.told(a, "evt_"+re, billing.StripeObject{Type: billing.ObjectRefund, ID: re})
+			return re
+		}
+		old := refund()
+		w.sync(a)
+		w.Advance(49 * time.Hour)
+		recent := refund()
+		w.bounded(1, 0)
+		w.pay(w.order(a, "pack_100"))
+		w.pay(w.order(a, "pack_100"))
+		w.sync(a)
+		w.wantParked(a, "more than 1")
+		reads(old)
+		reads(recent)
+		w.sync(a)
+		if o, r := reads(old), reads(recent); o != 0 || r != 1 {
+			t.Errorf("a parked account's sync reads the old refund %d times, the recent one %d times", o, r)
+		}
+		w.unpark(a)
+		w.sync(a)
+		if o, r := reads(old), reads(recent); o != 1 || r != 1 {
+			t.Errorf("the sync that grants reads the old refund %d times, the recent one %d times", o, r)
+		}
+		w.wantPoints(a.ID, 200, 0)
+	})
+}
+
 // Proves that syncs at once on two replicas, each with another picture, together grant no more than the limit. Grants
 // are counted under the account's lock.
 func TestParkTogether(t *testing.T) {

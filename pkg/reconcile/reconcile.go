@@ -129,8 +129,7 @@ func (s *Syncer) begin(
 		if err := tx.StampEvents(ctx, id, t.Number); err != nil {
 			return err
 		}
-		held := a.Parking.At != nil || a.Parking.Approved
-		if t.Named, err = tx.NamedObjects(ctx, id, held, maxNamed+1); err != nil {
+		if t.Named, err = tx.NamedObjects(ctx, id, heldSince(a), maxNamed+1); err != nil {
 			return err
 		}
 		if len(t.Named) > maxNamed {

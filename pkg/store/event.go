@@ -111,18 +111,17 @@ func (tx *Tx) failEvents(ctx context.Context, why, which, arg string) error {
 
 // NamedObjects lists what the account's pending events are about and a picture of its customer might not show: charges,
 // refunds and disputes of charges, and invoices of its earlier customers. An upcoming invoice has no id and cannot be
-// read. If the account's grants wait for a person (held), it also lists what events named whose sync is done: that sync
-// granted nothing.
+// read. If again is not nil, it also lists what events named whose sync was applied then or later.
 func (r reads) NamedObjects(
-	ctx context.Context, account billing.AccountID, held bool, limit int,
+	ctx context.Context, account billing.AccountID, again *time.Time, limit int,
 ) ([]billing.StripeObject, error) {
-	statuses := []string{string(billing.InboxPending)}
-	if held {
-		statuses = append(statuses, string(billing.InboxProcessed))
+	which := r.q(ctx).Where("status = ?", string(billing.InboxPending))
+	if again != nil {
+		which = which.Or("status = ? AND processed_at >= ?", string(billing.InboxProcessed), stamp{*again})
 	}
 	var named []billing.StripeObject
 	err := r.q(ctx).Model(&eventRow{}).Distinct("object_type AS type, object_id AS id").
-		Where("account_id = ? AND status IN ? AND object_id <> ''", string(account), statuses).
+		Where("account_id = ? AND object_id <> ''", string(account)).Where(which).
 		Where(
 			`object_type IN ? OR object_type = ? AND customer_id IN
 				(SELECT f.customer_id FROM former_customers f WHERE f.account_id = ?)`,
