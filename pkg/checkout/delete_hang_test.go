@@ -70,7 +70,7 @@ func TestHangingDeletions(t *testing.T) {
 	})
 }
 
-// Proves that the others of a look are done beside one that takes long.
+// Proves that one deletion for which Stripe does not reply does not delay the other deletions of the same look.
 func TestDeletionsSideBySide(t *testing.T) {
 	t.Parallel()
 	eachShopOf(t, housetest.Options{}, func(t *testing.T, s *shop) {
