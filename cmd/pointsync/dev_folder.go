@@ -19,6 +19,7 @@ import (
 	"github.com/pointsync/pointsync/pkg/config"
 	"github.com/pointsync/pointsync/pkg/sandbox"
 	"github.com/pointsync/pointsync/pkg/store"
+	"github.com/pointsync/pointsync/pkg/stripegw"
 )
 
 // target is what a command works on: what the environment names, or the data folder of a `dev`.
@@ -76,6 +77,40 @@ func (t target) open(ctx context.Context) (_ *store.DB, closeAll func() error, e
 		return nil, nil, errors.Join(err, release())
 	}
 	return db, func() error { return errors.Join(db.Close(), release()) }, nil
+}
+
+// atStripe is what a command needs to work with Stripe and the database.
+type atStripe struct {
+	config  config.Config
+	db      *store.DB
+	gateway *stripegw.Gateway
+	close   func() error // closes the database, and ends what else was started
+}
+
+// openWithStripe opens the target's database and a gateway to its Stripe.
+func (t target) openWithStripe(ctx context.Context, log *slog.Logger) (at atStripe, err error) {
+	c, release, err := t.load(ctx, config.Database, config.Stripe)
+	if err != nil {
+		return at, err
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, release())
+		}
+	}()
+	now, err := clockOf(ctx, c, log)
+	if err != nil {
+		return at, err
+	}
+	gateway, err := newGateway(c, now, nil, log)
+	if err != nil {
+		return at, err
+	}
+	db, err := openStore(ctx, c, now, false)
+	if err != nil {
+		return at, err
+	}
+	return atStripe{c, db, gateway, func() error { return errors.Join(db.Close(), release()) }}, nil
 }
 
 // catalogOf returns the catalogue that a configuration names. Only that of a `dev` may name none, for the built-in one.

@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"github.com/pointsync/pointsync/pkg/billing"
-	"github.com/pointsync/pointsync/pkg/config"
 	"github.com/pointsync/pointsync/pkg/inbox"
 	"github.com/pointsync/pointsync/pkg/jobs"
 	"github.com/pointsync/pointsync/pkg/stripegw"
@@ -158,36 +157,18 @@ func (e eventsBackfillCmd) Run(ctx context.Context) error {
 
 // inbox returns an inbox that can receive and replay events, and runs no jobs.
 func (t target) inbox(ctx context.Context) (_ *inbox.Inbox, closeAll func() error, err error) {
-	c, release, err := t.load(ctx, config.Database, config.Stripe)
-	if err != nil {
-		return nil, nil, err
-	}
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, release())
-		}
-	}()
 	log := slog.New(slog.DiscardHandler)
-	now, err := clockOf(ctx, c, log)
+	at, err := t.openWithStripe(ctx, log)
 	if err != nil {
 		return nil, nil, err
 	}
-	gateway, err := newGateway(c, now, nil, log)
+	runner, err := jobs.New(at.db, log)
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, errors.Join(err, at.close())
 	}
-	db, err := openStore(ctx, c, now, false)
-	if err != nil {
-		return nil, nil, err
-	}
-	runner, err := jobs.New(db, log)
-	if err != nil {
-		db.Close()
-		return nil, nil, err
-	}
-	return inbox.New(inbox.Options{DB: db, Stripe: gateway, Jobs: runner, Livemode: c.Live(), Log: log}), func() error {
-		return errors.Join(db.Close(), release())
-	}, nil
+	return inbox.New(
+		inbox.Options{DB: at.db, Stripe: at.gateway, Jobs: runner, Livemode: at.config.Live(), Log: log},
+	), at.close, nil
 }
 
 // checkLimit refuses a --limit that is not from 1 to most.

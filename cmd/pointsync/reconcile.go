@@ -13,7 +13,6 @@ import (
 	"github.com/pointsync/pointsync/pkg/account"
 	"github.com/pointsync/pointsync/pkg/audit"
 	"github.com/pointsync/pointsync/pkg/billing"
-	"github.com/pointsync/pointsync/pkg/config"
 	"github.com/pointsync/pointsync/pkg/reconcile"
 )
 
@@ -115,36 +114,19 @@ func (s stripeReconcileCmd) walk(ctx context.Context, c *audit.Comparison, again
 
 // comparison wires what a comparison needs.
 func (s stripeReconcileCmd) comparison(ctx context.Context) (_ *audit.Comparison, closeAll func() error, err error) {
-	c, release, err := s.load(ctx, config.Database, config.Stripe)
-	if err != nil {
-		return nil, nil, err
-	}
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, release())
-		}
-	}()
-	items, err := catalogOf(c)
-	if err != nil {
-		return nil, nil, err
-	}
 	log := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelError}))
-	now, err := clockOf(ctx, c, log)
+	at, err := s.openWithStripe(ctx, log)
 	if err != nil {
 		return nil, nil, err
 	}
-	gateway, err := newGateway(c, now, nil, log)
+	items, err := catalogOf(at.config)
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, errors.Join(err, at.close())
 	}
-	db, err := openStore(ctx, c, now, false)
-	if err != nil {
-		return nil, nil, err
-	}
-	syncer := reconcile.New(db, gateway, items, policyOf(c), nil, log)
+	syncer := reconcile.New(at.db, at.gateway, items, policyOf(at.config), nil, log)
 	return &audit.Comparison{
-		DB: db, Syncer: syncer, Repair: !s.DryRun, Pace: time.Duration(float64(time.Second) / s.Rate),
-	}, func() error { return errors.Join(db.Close(), release()) }, nil
+		DB: at.db, Syncer: syncer, Repair: !s.DryRun, Pace: time.Duration(float64(time.Second) / s.Rate),
+	}, at.close, nil
 }
 
 func (r *driftReport) addAll(compared []audit.Compared, err error) error {

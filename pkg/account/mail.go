@@ -72,6 +72,18 @@ func (s *Service) registerMail(r *jobs.Runner) {
 	}})
 }
 
+// mailable returns the address, normalized, to which a request about a password has a mail sent. Errors: EInvalid,
+// EConflict (no mailer), EPasswordLoginOff.
+func (s *Service) mailable(email string) (string, error) {
+	if err := s.passwordsOn(); err != nil {
+		return "", err
+	}
+	if err := s.needMail(); err != nil {
+		return "", err
+	}
+	return NormalizeEmail(email)
+}
+
 // needMail refuses a request that no server without a mailer can fulfil. Errors: EConflict.
 func (s *Service) needMail() error {
 	if s.sender == nil {

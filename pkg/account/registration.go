@@ -15,13 +15,7 @@ func (s *Service) PrivateRegistration() bool { return s.private }
 // at once, but it is not kept: only the reader of the mail sets one. Errors: EInvalid, EConflict (no mailer),
 // ETooMany, EPasswordLoginOff.
 func (s *Service) AskToRegister(ctx context.Context, email, password string) error {
-	if err := s.passwordsOn(); err != nil {
-		return err
-	}
-	if err := s.needMail(); err != nil {
-		return err
-	}
-	email, err := NormalizeEmail(email)
+	email, err := s.mailable(email)
 	if err != nil {
 		return err
 	}

@@ -10,13 +10,7 @@ import (
 // Forgot has a mail sent whose token sets a new password, if an account has the address. It does the same work whether
 // one has or not. Errors: EInvalid, EConflict (no mailer), ETooMany, EPasswordLoginOff.
 func (s *Service) Forgot(ctx context.Context, email string) error {
-	if err := s.passwordsOn(); err != nil {
-		return err
-	}
-	if err := s.needMail(); err != nil {
-		return err
-	}
-	email, err := NormalizeEmail(email)
+	email, err := s.mailable(email)
 	if err != nil {
 		return err
 	}

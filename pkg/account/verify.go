@@ -32,13 +32,7 @@ func (s *Service) AskToVerify(ctx context.Context, c token.Claims) error {
 // Errors: EInvalid, EConflict (no mailer, or the password was changed in the meantime), EUnauthorized, EAccountClosed,
 // ETooMany, EPasswordLoginOff.
 func (s *Service) ChangeEmail(ctx context.Context, c token.Claims, email, password string) error {
-	if err := s.passwordsOn(); err != nil {
-		return err
-	}
-	if err := s.needMail(); err != nil {
-		return err
-	}
-	email, err := NormalizeEmail(email)
+	email, err := s.mailable(email)
 	if err != nil {
 		return err
 	}

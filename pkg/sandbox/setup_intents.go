@@ -139,12 +139,16 @@ func (c *call) openSetup() (*setupIntent, error) {
 	return found, err
 }
 
-func updateSetupIntent(c *call) (any, error) {
-	found, err := c.openSetup()
-	if err != nil {
-		return nil, err
+// setupAndParties returns the open intent that a request changes, and what setupParties returns for it.
+func (c *call) setupAndParties() (found *setupIntent, holder *customer, method *paymentMethod, err error) {
+	if found, err = c.openSetup(); err == nil {
+		holder, method, err = c.setupParties(found)
 	}
-	holder, method, err := c.setupParties(found)
+	return found, holder, method, err
+}
+
+func updateSetupIntent(c *call) (any, error) {
+	found, holder, method, err := c.setupAndParties()
 	if err != nil {
 		return nil, err
 	}
@@ -153,11 +157,7 @@ func updateSetupIntent(c *call) (any, error) {
 }
 
 func confirmSetupIntent(c *call) (any, error) {
-	found, err := c.openSetup()
-	if err != nil {
-		return nil, err
-	}
-	holder, method, err := c.setupParties(found)
+	found, holder, method, err := c.setupAndParties()
 	if err != nil {
 		return nil, err
 	}
