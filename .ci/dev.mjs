@@ -69,13 +69,27 @@ export async function answers(url, server) {
   throw new Error(`${url} did not answer in ${startDeadline} ms`);
 }
 
-// freePorts opens all of them at once, so that they differ.
+// freePorts returns addresses on which nothing listens. Systems give outgoing connections ports from 32768 on. These are
+// below, so no connection of other steps takes one before its server does.
 export async function freePorts(count) {
-  const servers = Array.from({ length: count }, () => createServer().listen(0, '127.0.0.1'));
-  await Promise.all(servers.map((server) => once(server, 'listening')));
-  const addresses = servers.map((server) => `127.0.0.1:${server.address().port}`);
-  await Promise.all(servers.map((server) => new Promise((closed) => server.close(closed))));
-  return addresses;
+  const ports = new Set();
+  while (ports.size < count) {
+    const port = 10_000 + Math.floor(Math.random() * 22_000);
+    if (await isFree(port)) ports.add(port);
+  }
+  return [...ports].map((port) => `127.0.0.1:${port}`);
+}
+
+async function isFree(port) {
+  const server = createServer();
+  try {
+    await once(server.listen(port, '127.0.0.1'), 'listening');
+  } catch (error) {
+    if (error.code === 'EADDRINUSE') return false;
+    throw error;
+  }
+  await once(server.close(), 'close');
+  return true;
 }
 
 // kill signals a group of processes, and does nothing if it has ended.

@@ -6,7 +6,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -16,6 +15,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/pointsync/pointsync/pkg/store/storetest"
 )
 
 // binary builds the program once for all simulations, into a folder that is removed after them.
@@ -56,12 +57,7 @@ type server struct {
 
 func newServer(t testing.TB, env []string) *server {
 	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer listener.Close() // from now on the server uses the port
-	addr := listener.Addr().String()
+	addr := storetest.FreeAddr(t)
 	s := &server{addr: addr, env: append([]string{"POINTSYNC_ADDR=" + addr}, env...)}
 	t.Cleanup(s.kill)
 	return s

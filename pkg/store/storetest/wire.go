@@ -6,6 +6,8 @@ import (
 	"net/url"
 	"sync"
 	"testing"
+
+	"github.com/pointsync/pointsync/pkg/store/storetest/pgserver"
 )
 
 // Wire leads to a PostgreSQL server and can be cut.
@@ -91,13 +93,13 @@ func (w *Wire) keep(ends ...net.Conn) bool {
 	return true
 }
 
-// FreeAddr returns an address on which nothing listens now.
+// FreeAddr returns an address of the loopback interface on which nothing listens now. No other call in this process
+// returns it.
 func FreeAddr(t testing.TB) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	port, err := pgserver.FreePort()
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer l.Close()
-	return l.Addr().String()
+	return "127.0.0.1:" + port
 }

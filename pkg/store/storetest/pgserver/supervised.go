@@ -56,7 +56,7 @@ func StartSupervised(ctx context.Context) (*Supervised, error) {
 	if err := initCluster(ctx, bin, dir, password, owner); err != nil {
 		return nil, errors.Join(err, os.RemoveAll(dir))
 	}
-	port, err := freePort()
+	port, err := FreePort()
 	if err != nil {
 		return nil, errors.Join(err, os.RemoveAll(dir))
 	}

@@ -7,11 +7,9 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -105,7 +103,7 @@ func containerCommand(port, password string) []string {
 func retryPorts(start func(port string) (*Server, error)) (*Server, error) {
 	var errs []error
 	for range maxTries {
-		port, err := freePort()
+		port, err := FreePort()
 		if err != nil {
 			return nil, err
 		}
@@ -119,15 +117,6 @@ func retryPorts(start func(port string) (*Server, error)) (*Server, error) {
 		}
 	}
 	return nil, errors.Join(errs...)
-}
-
-func freePort() (string, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", fmt.Errorf("find a free port: %w", err)
-	}
-	defer l.Close()
-	return strconv.Itoa(l.Addr().(*net.TCPAddr).Port), nil
 }
 
 func serverURL(password, port string) string {
