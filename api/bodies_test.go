@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	"net/http"
@@ -12,6 +13,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 
 	"github.com/pointsync/pointsync/api"
 	"github.com/pointsync/pointsync/pkg/billing"
@@ -35,53 +38,71 @@ func TestUnreadableBodies(t *testing.T) {
 		go func() { _ = server.Serve(l) }()
 		t.Cleanup(func() { must(t, server.Close()) })
 		admin := w.admin(t)
+		var wait errgroup.Group // the slow case waits, so several operations are tried at a time
+		wait.SetLimit(10)
 		for _, c := range append(
 			crossings(t), crossing{id: "receiveWebhook", method: http.MethodPost, path: "/webhook"},
 		) {
 			if c.method == http.MethodGet && c.id != "getPoints" {
-				continue // it makes the same check, and the slow case waits each time
+				continue // it makes the same check
 			}
-			for name, b := range map[string]struct{ header, body string }{
-				"chunk size":  {"Transfer-Encoding: chunked", "ZZ\r\n{}\r\n0\r\n\r\n"},
-				"chunk cut":   {"Transfer-Encoding: chunked", "40\r\n{\"amount\":"},
-				"chunk end":   {"Transfer-Encoding: chunked", "2\r\n{}XX0\r\n\r\n"},
-				"fewer bytes": {"Content-Length: 100", `{"amount":1`},
-				"slow":        {"Content-Length: 100", ``},
-			} {
-				stays := name == "slow"
-				status := rawRequest(t, l.Addr().String(), fmt.Sprintf("%s %s HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s\r\nContent-Type: application/json\r\nIdempotency-Key: k\r\n%s\r\n\r\n%s",
-					c.method, c.path, admin.token, b.header, b.body), stays)
-				if status < 400 || status > 499 {
-					t.Errorf("%s, %s: answered %d", c.id, name, status)
-				}
-			}
+			wait.Go(func() error { return unreadableBodies(t, l.Addr().String(), admin.token, c) })
 		}
+		must(t, wait.Wait())
 		if told.String() != "" {
 			t.Errorf("told as faults of ours: %s", told.String())
 		}
 	})
 }
 
+// unreadableBodies sends one operation each body of TestUnreadableBodies.
+func unreadableBodies(t *testing.T, address, token string, c crossing) error {
+	for name, b := range map[string]struct{ header, body string }{
+		"chunk size":  {"Transfer-Encoding: chunked", "ZZ\r\n{}\r\n0\r\n\r\n"},
+		"chunk cut":   {"Transfer-Encoding: chunked", "40\r\n{\"amount\":"},
+		"chunk end":   {"Transfer-Encoding: chunked", "2\r\n{}XX0\r\n\r\n"},
+		"fewer bytes": {"Content-Length: 100", `{"amount":1`},
+		"slow":        {"Content-Length: 100", ``},
+	} {
+		head := []string{
+			c.method + " " + c.path + " HTTP/1.1", "Host: x", "Authorization: Bearer " + token,
+			"Content-Type: application/json", "Idempotency-Key: k", b.header,
+		}
+		status, err := rawRequest(address, strings.Join(head, "\r\n")+"\r\n\r\n"+b.body, name == "slow")
+		if err != nil {
+			return fmt.Errorf("%s, %s: %w", c.id, name, err)
+		}
+		if status < 400 || status > 499 {
+			t.Errorf("%s, %s: answered %d", c.id, name, status)
+		}
+	}
+	return nil
+}
+
 // rawRequest sends bytes and returns the status of the response. Unless stays is set, it closes its side of the
 // connection.
-func rawRequest(t *testing.T, address, request string, stays bool) int {
-	t.Helper()
+func rawRequest(address, request string, stays bool) (status int, err error) {
 	conn, err := net.Dial("tcp", address)
-	must(t, err)
-	defer conn.Close()
-	_, err = conn.Write([]byte(request))
-	must(t, err)
-	if !stays {
-		must(t, conn.(*net.TCPConn).CloseWrite())
+	if err != nil {
+		return 0, err
 	}
-	must(t, conn.SetReadDeadline(time.Now().Add(30*time.Second)))
+	defer conn.Close()
+	if _, err := io.WriteString(conn, request); err != nil {
+		return 0, err
+	}
+	if !stays {
+		if err := conn.(*net.TCPConn).CloseWrite(); err != nil {
+			return 0, err
+		}
+	}
+	if err := conn.SetReadDeadline(time.Now().Add(30 * time.Second)); err != nil {
+		return 0, err
+	}
 	resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
 	if err != nil {
-		t.Errorf("no answer to %.80q: %v", request, err)
-		return 0
+		return 0, fmt.Errorf("no answer to %.80q: %w", request, err)
 	}
-	resp.Body.Close()
-	return resp.StatusCode
+	return resp.StatusCode, resp.Body.Close()
 }
 
 // syncBuffer is a log to which several goroutines write.

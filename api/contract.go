@@ -46,26 +46,8 @@ var emailPattern = regexp.MustCompile(`^[^\s@]{1,64}@[^\s@]+\.[^\s@]+$`)
 
 var pathParameter = regexp.MustCompile(`\{([^}]+)\}`)
 
-// defineFormats registers the formats that the library leaves to us. The library's registry is global and has no lock,
-// so this runs once.
-var defineFormats = sync.OnceFunc(func() {
-	openapi3.DefineStringFormatValidator("email", openapi3.NewCallbackValidator(func(s string) error {
-		if !emailPattern.MatchString(s) {
-			return errors.New("is not an email address")
-		}
-		return nil
-	}))
-	// No later year can be written back as JSON. The time zone may move a time into the next year.
-	openapi3.DefineStringFormatValidator("date-time", openapi3.NewCallbackValidator(func(s string) error {
-		var t time.Time
-		if err := t.UnmarshalText([]byte(s)); err != nil || t.UTC().Year() < 0 || t.UTC().Year() > 9999 {
-			return errors.New("is not a date and time of RFC 3339, up to the year 9999")
-		}
-		return nil
-	}))
-})
-
-func loadContract() (*contract, error) {
+// loadContract reads the contract once: reading takes long, and nothing changes it afterwards.
+var loadContract = sync.OnceValues(func() (*contract, error) {
 	doc, err := openapi3.NewLoader().LoadFromData(openAPI)
 	if err != nil {
 		return nil, fmt.Errorf("api: read the contract: %w", err)
@@ -83,6 +65,24 @@ func loadContract() (*contract, error) {
 		}
 	}
 	return c, nil
+})
+
+// defineFormats registers the formats that the library leaves to us, in its global registry.
+func defineFormats() {
+	openapi3.DefineStringFormatValidator("email", openapi3.NewCallbackValidator(func(s string) error {
+		if !emailPattern.MatchString(s) {
+			return errors.New("is not an email address")
+		}
+		return nil
+	}))
+	// No later year can be written back as JSON. The time zone may move a time into the next year.
+	openapi3.DefineStringFormatValidator("date-time", openapi3.NewCallbackValidator(func(s string) error {
+		var t time.Time
+		if err := t.UnmarshalText([]byte(s)); err != nil || t.UTC().Year() < 0 || t.UTC().Year() > 9999 {
+			return errors.New("is not a date and time of RFC 3339, up to the year 9999")
+		}
+		return nil
+	}))
 }
 
 func (c *contract) of(ctx echo.Context) *operation {

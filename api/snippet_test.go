@@ -89,7 +89,7 @@ func runVerify(t *testing.T, w *world, cases []verified, files map[string]string
 	t.Helper()
 	run := exec.CommandContext(t.Context(), "go", "run", "-mod=mod", ".", w.url)
 	run.Dir = moduleWith(t, files)
-	run.Env = append(os.Environ(), "GOFLAGS=", "GOWORK=off", "GOPROXY=off")
+	run.Env = append(os.Environ(), "GOWORK=off", "GOPROXY=off")
 	var stderr bytes.Buffer
 	run.Stderr = &stderr
 	tokens, err := run.StdinPipe()
