@@ -51,16 +51,17 @@ REQUESTS ?= 20000
 
 # How the suite and the attacks are tested; `make check` uses the race detector.
 GOTEST = go test
-ATTACK = go test
+ATTACK ?= go test
 # SQLite is C translated to Go. Under the race detector it would take three times as long, and show no race of ours.
-RACE = env CGO_ENABLED=1 go test -race -gcflags=github.com/ncruces/go-sqlite3-wasm/...=-race=false
+# What a test builds itself is built as it is shipped.
+RACE = env CGO_ENABLED=1 go test -race -gcflags=github.com/ncruces/go-sqlite3-wasm/...=-race=false -exec "env CGO_ENABLED=0"
 
 # TESTFLAGS go to `go test`: make test TESTFLAGS='-race -run Spend'
 TESTFLAGS ?=
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help dev demo test test-sqlite quick cover bench generate screenshots check generated format vet lint tidy contract postman postman-serve client client-pack guides site browser conformance attack fuzz fuzz-api sbom vuln speed npm release release-check release-dry-run sim sim-long proofs counts mutants login-load tools build docker-steps postgres race
+.PHONY: help dev demo test test-sqlite quick cover bench generate screenshots check generated format vet lint tidy contract postman postman-serve client client-pack guides site browser conformance attack fuzz fuzz-api sbom vuln speed npm release release-check release-dry-run sim sim-long proofs counts mutants login-load tools build docker-steps postgres race servers sqlite
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' Makefile
@@ -103,13 +104,19 @@ screenshots: $(NODE_TOOLS) ## take the pictures of the sandbox's pages again, in
 	@.ci/need chromium
 	node .ci/screenshots.mjs
 
-# The suite comes last, so that its result is at the end of a log. It leaves the attacks out: they are a step of their
+# What takes seconds comes first, and ends the check where it fails. The rest runs in two lanes beside each other. A step
+# that writes what another one reads is in the same lane. The suite leaves the attacks out: they are a step of their
 # own, which prints how many there were.
-check: ATTACK = $(RACE)
+check: export ATTACK = $(RACE)
 # With the flags of the Dockerfile, everything is compiled only twice: as it is shipped, and for the race detector.
-check: export GOFLAGS = -trimpath
+# `make vet` has looked before a test begins, and no one debugs what the check builds. Memory costs less than time.
+check: export GOFLAGS = -trimpath -ldflags=-w -vet=off
 check: export CGO_ENABLED = 0
-check: generated format vet lint tidy tools contract build docker-steps demo postman postman-serve client npm guides site browser conformance attack speed sim race ## run all that must pass before a change lands
+check: export GOGC = 400
+check: generated format vet lint tidy $(NODE_TOOLS) postgres ## run all that must pass before a change lands
+	$(HEADLINE) 'check: the other steps, in two lanes; each prints what it said when it has ended'
+	node .ci/lanes.mjs 'contract build docker-steps demo postman postman-serve client npm guides site browser sim sqlite' \
+		'tools conformance speed attack servers race'
 
 generated: ## check that the generated code is what `make generate` writes
 	$(HEADLINE) 'generated: the generated code is current'
@@ -261,14 +268,24 @@ docker-steps: ## do what the Dockerfile does, without a container engine
 	$(HEADLINE) 'docker-steps: the Dockerfile, step by step'
 	.ci/docker-steps
 
-# The suite as `make check` runs it, without TestAttack: on PostgreSQL with the race detector, and on SQLite without it.
-# Our code is the same on both, so the detector sees it once.
-BOTH = $(QUICK) ./api ./cmd/pointsync ./pkg/simtest
+# The suite as `make check` runs it, in three steps and without TestAttack. Our code is the same on both databases, so the
+# race detector sees it once, on PostgreSQL. The tests that start whole servers run once, on both.
+SERVERS = ./cmd/pointsync ./pkg/simtest
 race: postgres
 	@.ci/need gcc
-	@$(MAKE) --no-print-directory test GOTEST='$(RACE)' TESTFLAGS="-timeout 40m -skip '^TestAttack\$$\$$|/^sqlite|//^sqlite'"
-	$(HEADLINE) 'test: the tests on SQLite, without the race detector'
-	go run ./pkg/store/storetest/pgtest -- go test -timeout 40m -skip '^TestAttack$$|OnPostgres$$|/^postgres|//^postgres' $(BOTH)
+	$(HEADLINE) 'race: the tests on PostgreSQL, with the race detector'
+	go run ./pkg/store/storetest/pgtest -- $(RACE) -timeout 40m -skip '^TestAttack$$|/^sqlite|//^sqlite' \
+		$$(go list ./... | grep -vxF "$$(go list $(SERVERS))")
+
+servers: postgres
+	@.ci/need gcc
+	$(HEADLINE) 'servers: the tests that start servers, on both databases, with the race detector'
+	go run ./pkg/store/storetest/pgtest -- $(RACE) -timeout 40m $(SERVERS)
+
+sqlite: postgres
+	$(HEADLINE) 'sqlite: the tests on SQLite, without the race detector'
+	go run ./pkg/store/storetest/pgtest -- go test -timeout 40m -skip '^TestAttack$$|OnPostgres$$|/^postgres|//^postgres' \
+		$(QUICK) ./api
 
 # Installs PostgreSQL if it is needed and possible. If it is not possible, it says what to do.
 postgres:
