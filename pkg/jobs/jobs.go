@@ -135,6 +135,10 @@ var waiting = []rivertype.JobState{
 }
 
 // Enqueue inserts a job in the transaction of its cause, unless the same job waits or runs already.
+//
+// If one does, its row stays locked until the transaction ends. The queue locks the rows of finished jobs, many at once
+// and in no order. So a transaction must not enqueue two jobs that may both be there already, or it and the queue may
+// wait for each other.
 func (r *Runner) Enqueue(ctx context.Context, tx *store.Tx, args Args) error {
 	return r.EnqueueAt(ctx, tx, args, time.Time{})
 }

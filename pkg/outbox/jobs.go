@@ -63,21 +63,22 @@ func (c *Courier) work(ctx context.Context, r *jobs.Runner, id billing.WebhookID
 	})
 }
 
-// Call enqueues a job for each endpoint where something is due, unless a job waits there that has not begun.
+// Call enqueues a job for each endpoint where something is due, unless a job waits there that has not begun. Each has
+// its own transaction: enqueueing locks the job that waits, and the queue locks finished jobs in an order of its own.
 func (c *Courier) Call(ctx context.Context, r *jobs.Runner) error {
 	// jobs are due by the machine's clock, whatever the product's clock shows
 	hooks, err := c.db.DueWebhooks(ctx, time.Now())
 	if err != nil || len(hooks) == 0 {
 		return err
 	}
-	return c.db.InTx(ctx, func(tx *store.Tx) error {
-		for _, w := range hooks {
-			if err := r.Enqueue(ctx, tx, deliverArgs{Webhook: w.ID, Round: w.Round}); err != nil {
-				return err
-			}
+	for _, w := range hooks {
+		if err := c.db.InTx(ctx, func(tx *store.Tx) error {
+			return r.Enqueue(ctx, tx, deliverArgs{Webhook: w.ID, Round: w.Round})
+		}); err != nil {
+			return err
 		}
-		return nil
-	})
+	}
+	return nil
 }
 
 // keepCalling enqueues jobs as soon as outgoing events are committed here. It also does so after every pause, for

@@ -2,6 +2,7 @@ package outbox_test
 
 import (
 	"context"
+	"database/sql"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -216,6 +217,41 @@ func TestOutgoingReplicas(t *testing.T) {
 	storetest.WaitFor(t, "all is noted", func() bool { return replicas[0].count(pendingDeliveries) == 0 })
 	if len(seen) != accounts*(spends+1) || len(came) != 0 {
 		t.Errorf("%d different events came, and %d more", len(seen), len(came))
+	}
+}
+
+// Proves on PostgreSQL that the calls for two endpoints never lock the jobs of both. The queue, which notes many finished
+// jobs in one statement and locks them in any order, would wait for the calls, and they for the queue.
+func TestCallLocksOneJobOnPostgres(t *testing.T) {
+	t.Parallel()
+	clock, ctx := storetest.NewClock(), t.Context()
+	w := newWorker(newOffice(t, storetest.OpenURL(t, storetest.URL(t, store.Postgres), clock.Now), clock))
+	id := w.rich()
+	hooks := make([]billing.Webhook, 2)
+	for n := range hooks {
+		hooks[n], _ = w.endpoint(nil)
+	}
+	w.give(id, "to both")
+	must(t, w.courier.Call(ctx, w.runner))
+	lock := func(tx *sql.Tx, hook billing.Webhook, how string) error {
+		var job int64
+		return tx.QueryRowContext(
+			ctx, `SELECT id FROM river_job WHERE kind = 'deliver' AND args ->> 'webhook' = $1 FOR UPDATE `+how,
+			string(hook.ID),
+		).Scan(&job)
+	}
+	for n := range hooks {
+		queue, err := w.db.SQL().BeginTx(ctx, nil)
+		must(t, err)
+		must(t, lock(queue, hooks[n], ""))
+		called := make(chan error, 1)
+		go func() { called <- w.courier.Call(ctx, w.runner) }()
+		storetest.WaitForLock(t, w.db)
+		if err := lock(queue, hooks[1-n], "NOWAIT"); err != nil {
+			t.Errorf("while a call waits for the job of endpoint %d, it has locked the other one's: %v", n, err)
+		}
+		must(t, queue.Rollback())
+		must(t, storetest.Next(t, called))
 	}
 }
 
