@@ -110,11 +110,6 @@ func startDev(ctx context.Context, d devCmd, log *slog.Logger) (*devServer, erro
 	if err != nil {
 		return nil, err
 	}
-	if d.Reset {
-		if err := resetDev(d.DataDir, cmp.Or(d.console, io.Discard)); err != nil {
-			return nil, errors.Join(fmt.Errorf("--reset: %w", err), unlock())
-		}
-	}
 	s, err := startDevIn(ctx, d, devInput{items, catalogFile, issuers}, log)
 	if err != nil {
 		return nil, errors.Join(err, unlock())
@@ -136,14 +131,14 @@ type devInput struct {
 
 // startDevIn is startDev in a folder that this process has locked, before the seed.
 func startDevIn(ctx context.Context, d devCmd, in devInput, log *slog.Logger) (*devServer, error) {
-	stripeListener, err := net.Listen("tcp", d.SandboxAddr)
+	stripeListener, apiListener, err := d.listen()
 	if err != nil {
-		return nil, fmt.Errorf("--sandbox-addr: %w", err)
+		return nil, err
 	}
-	apiListener, err := net.Listen("tcp", d.Addr)
-	if err != nil {
-		stripeListener.Close()
-		return nil, fmt.Errorf("--addr: %w", err)
+	if d.Reset { // after the addresses are ours: a start that fails must delete nothing
+		if err := resetDev(d.DataDir, cmp.Or(d.console, io.Discard)); err != nil {
+			return nil, errors.Join(fmt.Errorf("--reset: %w", err), stripeListener.Close(), apiListener.Close())
+		}
 	}
 	ctx, stop := context.WithCancel(ctx)
 	s := &devServer{
@@ -173,6 +168,17 @@ func startDevIn(ctx context.Context, d devCmd, in devInput, log *slog.Logger) (*
 	}
 	s.group.Go(func() error { return s.app.run(ctx, apiListener) })
 	return s, nil
+}
+
+// listen takes the addresses of both servers.
+func (d devCmd) listen() (stripe, api net.Listener, err error) {
+	if stripe, err = net.Listen("tcp", d.SandboxAddr); err != nil {
+		return nil, nil, fmt.Errorf("--sandbox-addr: %w", err)
+	}
+	if api, err = net.Listen("tcp", d.Addr); err != nil {
+		return nil, nil, errors.Join(fmt.Errorf("--addr: %w", err), stripe.Close())
+	}
+	return stripe, api, nil
 }
 
 // The admin of `dev`. Anyone may log in as the admin: there is nothing real to control.

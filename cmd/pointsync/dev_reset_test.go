@@ -111,3 +111,23 @@ func TestDevResetRefusesWrongFlags(t *testing.T) {
 		}
 	}
 }
+
+// TestDevResetOnTakenAddress proves that a reset deletes nothing if the start fails because an address is taken.
+func TestDevResetOnTakenAddress(t *testing.T) {
+	t.Parallel()
+	taken, dir := strings.TrimPrefix(newSandbox(t), "http://"), t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "pointsync.db"), []byte("accounts"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, d := range []devCmd{
+		{Addr: taken, SandboxAddr: "127.0.0.1:0", DataDir: dir, Reset: true},
+		{Addr: "127.0.0.1:0", SandboxAddr: taken, DataDir: dir, Reset: true},
+	} {
+		if _, err := startDev(t.Context(), d, slog.New(slog.DiscardHandler)); err == nil {
+			t.Fatal("it starts on a taken address")
+		}
+		if text, err := os.ReadFile(filepath.Join(dir, "pointsync.db")); err != nil || string(text) != "accounts" {
+			t.Errorf("the state is gone: %v", err)
+		}
+	}
+}
