@@ -755,6 +755,7 @@ func (e ListDeliveriesParamsStatus) Valid() bool {
 
 // AccountDeletion defines model for AccountDeletion.
 type AccountDeletion struct {
+	// AccountId The account's id, `acc_…`. It is never given to another account.
 	AccountId string `json:"account_id"`
 
 	// RequestedAt When the deletion was first asked for.
@@ -763,14 +764,17 @@ type AccountDeletion struct {
 
 // AccountExport defines model for AccountExport.
 type AccountExport struct {
+	// CreatedAt When the account was made.
 	CreatedAt billing.Time `json:"created_at"`
 
 	// Entries The newest first.
 	Entries []Entry `json:"entries"`
 
 	// EntriesNextCursor For `GET /points/entries`; null if these are all.
-	EntriesNextCursor *string      `json:"entries_next_cursor"`
-	ExportedAt        billing.Time `json:"exported_at"`
+	EntriesNextCursor *string `json:"entries_next_cursor"`
+
+	// ExportedAt When this was read.
+	ExportedAt billing.Time `json:"exported_at"`
 
 	// ExternalId The id that the operator's own program gave the account.
 	ExternalId *string `json:"external_id"`
@@ -792,7 +796,9 @@ type AccountExport struct {
 
 	// OrdersNextCursor For `GET /orders`; null if these are all.
 	OrdersNextCursor *string `json:"orders_next_cursor"`
-	Points           Points  `json:"points"`
+
+	// Points The account's points at the time of the response.
+	Points Points `json:"points"`
 
 	// Sessions The live logins.
 	Sessions []Device `json:"sessions"`
@@ -802,8 +808,12 @@ type AccountExport struct {
 
 	// Subscription Null if there never was one.
 	Subscription *Subscription `json:"subscription"`
-	TopUp        *TopUp        `json:"top_up"`
-	User         User          `json:"user"`
+
+	// TopUp The account's automatic top-up; null if none was ever set.
+	TopUp *TopUp `json:"top_up"`
+
+	// User The person of the account.
+	User User `json:"user"`
 }
 
 // AccountRef defines model for AccountRef.
@@ -812,7 +822,9 @@ type AccountRef struct {
 	//
 	// Example: auth0|64f1c0
 	ExternalId ExternalID `json:"external_id"`
-	Id         string     `json:"id"`
+
+	// Id The account's id, `acc_…`.
+	Id string `json:"id"`
 }
 
 // AccountRequest defines model for AccountRequest.
@@ -825,10 +837,13 @@ type AccountRequest struct {
 
 // Action defines model for Action.
 type Action struct {
+	// Id The operator's name of the action: what a spend or a hold gives as `action`.
 	Id string `json:"id"`
 
 	// Max The largest quantity of one request.
 	Max int64 `json:"max"`
+
+	// Per How many units one price is for.
 	Per int64 `json:"per"`
 
 	// Points The price of each `per` units; a part of them costs as much as all.
@@ -843,12 +858,16 @@ type ActionQuantity = int64
 
 // Adjustment defines model for Adjustment.
 type Adjustment struct {
-	Entry  Entry  `json:"entry"`
+	// Entry One movement of points. Entries are appended and never changed.
+	Entry Entry `json:"entry"`
+
+	// Points The account's points at the time of the response.
 	Points Points `json:"points"`
 }
 
 // AdminAccount defines model for AdminAccount.
 type AdminAccount struct {
+	// CreatedAt When the account was made.
 	CreatedAt billing.Time `json:"created_at"`
 
 	// CustomerId Stripe's customer; null before the first purchase.
@@ -867,14 +886,22 @@ type AdminAccount struct {
 	EmailVerifiedAt *billing.Time `json:"email_verified_at"`
 
 	// ExternalId The id that a service gave it; null for an account that no service made, and after a deletion.
-	ExternalId   *string       `json:"external_id"`
-	Id           string        `json:"id"`
+	ExternalId *string `json:"external_id"`
+
+	// Id The account's id, `acc_…`.
+	Id string `json:"id"`
+
+	// LastSyncedAt When a picture of Stripe was last applied; null before the first.
 	LastSyncedAt *billing.Time `json:"last_synced_at"`
 
 	// Parked Since when grants wait for a person, and why; null if no grants wait.
-	Parked *Parked          `json:"parked"`
-	Points Points           `json:"points"`
-	Role   AdminAccountRole `json:"role"`
+	Parked *Parked `json:"parked"`
+
+	// Points The account's points at the time of the response.
+	Points Points `json:"points"`
+
+	// Role What the account may do besides using the product. Only the command line changes it.
+	Role AdminAccountRole `json:"role"`
 
 	// Subscription Null if there never was one.
 	Subscription *Subscription `json:"subscription"`
@@ -883,13 +910,16 @@ type AdminAccount struct {
 	Version int64 `json:"version"`
 }
 
-// AdminAccountRole defines model for AdminAccount.Role.
+// AdminAccountRole What the account may do besides using the product. Only the command line changes it.
 type AdminAccountRole string
 
 // AdminAccountPage defines model for AdminAccountPage.
 type AdminAccountPage struct {
-	Accounts   []AdminAccount `json:"accounts"`
-	NextCursor *string        `json:"next_cursor"`
+	// Accounts The account with the email, or one page of the parked accounts.
+	Accounts []AdminAccount `json:"accounts"`
+
+	// NextCursor For the query parameter `cursor` of the next request; null if these are the last.
+	NextCursor *string `json:"next_cursor"`
 }
 
 // CaptureRequest defines model for CaptureRequest.
@@ -904,13 +934,18 @@ type Catalog struct {
 	Actions []Action `json:"actions"`
 
 	// ActionsOnly Whether a user may spend and hold only by naming an action. Otherwise an `amount` may be named in its place.
-	ActionsOnly bool   `json:"actions_only"`
-	Packs       []Pack `json:"packs"`
-	Plans       []Plan `json:"plans"`
+	ActionsOnly bool `json:"actions_only"`
+
+	// Packs The packs for sale, in the operator's order.
+	Packs []Pack `json:"packs"`
+
+	// Plans The plans for sale, in the operator's order.
+	Plans []Plan `json:"plans"`
 }
 
 // CheckoutCreated defines model for CheckoutCreated.
 type CheckoutCreated struct {
+	// Order One purchase of a plan or pack.
 	Order Order `json:"order"`
 
 	// SessionId Stripe's Checkout Session.
@@ -943,12 +978,17 @@ type CheckoutRequest struct {
 
 // CheckoutStatus defines model for CheckoutStatus.
 type CheckoutStatus struct {
-	Order  Order  `json:"order"`
+	// Order One purchase of a plan or pack.
+	Order Order `json:"order"`
+
+	// Points The account's points at the time of the response.
 	Points Points `json:"points"`
 
 	// Subscription Null if there never was one.
 	Subscription *Subscription `json:"subscription"`
-	Token        string        `json:"token"`
+
+	// Token A fresh access token with the state after this request. Use it in place of the one that was sent.
+	Token string `json:"token"`
 }
 
 // ClosingRequest defines model for ClosingRequest.
@@ -980,7 +1020,9 @@ type Credentials struct {
 	// Email Stored in one spelling: in lower case, without spaces around it, and with its domain as DNS spells it. Invisible characters are refused.
 	//
 	// Example: ada@example.com
-	Email    Email  `json:"email"`
+	Email Email `json:"email"`
+
+	// Password The account's password.
 	Password string `json:"password"`
 }
 
@@ -996,32 +1038,49 @@ type Deleted struct {
 // Delivery defines model for Delivery.
 type Delivery struct {
 	// AccountId Null for a test.
-	AccountId   *string       `json:"account_id"`
-	Attempts    int64         `json:"attempts"`
-	CreatedAt   billing.Time  `json:"created_at"`
+	AccountId *string `json:"account_id"`
+
+	// Attempts How many times it was sent.
+	Attempts int64 `json:"attempts"`
+
+	// CreatedAt When the event was written.
+	CreatedAt billing.Time `json:"created_at"`
+
+	// DeliveredAt When the endpoint accepted it; null until then.
 	DeliveredAt *billing.Time `json:"delivered_at"`
 
 	// EventId The header `webhook-id`, the same in all attempts and for all endpoints.
-	EventId   string  `json:"event_id"`
+	EventId string `json:"event_id"`
+
+	// LastError Why the last attempt failed; null if it did not, or if there was none.
 	LastError *string `json:"last_error"`
 
 	// LastStatus The HTTP status of the last attempt; null if there was no response.
 	LastStatus *int64 `json:"last_status"`
 
 	// NextAttemptAt Null if the next attempt is due at once, or if there is none.
-	NextAttemptAt *billing.Time  `json:"next_attempt_at"`
-	Status        DeliveryStatus `json:"status"`
-	TriedAt       *billing.Time  `json:"tried_at"`
-	Type          string         `json:"type"`
+	NextAttemptAt *billing.Time `json:"next_attempt_at"`
+
+	// Status Whether the event waits for its next attempt, was delivered, or was given up.
+	Status DeliveryStatus `json:"status"`
+
+	// TriedAt When it was last sent; null before the first attempt.
+	TriedAt *billing.Time `json:"tried_at"`
+
+	// Type The type of the event, as in its body.
+	Type string `json:"type"`
 }
 
-// DeliveryStatus defines model for Delivery.Status.
+// DeliveryStatus Whether the event waits for its next attempt, was delivered, or was given up.
 type DeliveryStatus string
 
 // DeliveryPage defines model for DeliveryPage.
 type DeliveryPage struct {
+	// Deliveries One page, the newest first.
 	Deliveries []Delivery `json:"deliveries"`
-	NextCursor *string    `json:"next_cursor"`
+
+	// NextCursor For the query parameter `cursor` of the next request; null if these are the last.
+	NextCursor *string `json:"next_cursor"`
 }
 
 // Device defines model for Device.
@@ -1047,6 +1106,7 @@ type Device struct {
 
 // DeviceList defines model for DeviceList.
 type DeviceList struct {
+	// Sessions The live logins of the account.
 	Sessions []Device `json:"sessions"`
 }
 
@@ -1061,8 +1121,11 @@ type DeviceRequest struct {
 
 // Disabled Since when an operator refuses its requests, and why; null if no operator does. The account may be closed by a deletion all the same.
 type Disabled struct {
-	Reason string       `json:"reason"`
-	Since  billing.Time `json:"since"`
+	// Reason Why, in the operator's words. The customer does not read it.
+	Reason string `json:"reason"`
+
+	// Since Since when its requests are refused.
+	Since billing.Time `json:"since"`
 }
 
 // Email Stored in one spelling: in lower case, without spaces around it, and with its domain as DNS spells it. Invisible characters are refused.
@@ -1075,7 +1138,9 @@ type EmailChange struct {
 	// Email Stored in one spelling: in lower case, without spaces around it, and with its domain as DNS spells it. Invisible characters are refused.
 	//
 	// Example: ada@example.com
-	Email    Email  `json:"email"`
+	Email Email `json:"email"`
+
+	// Password The account's present password, to prove that its owner asks.
 	Password string `json:"password"`
 }
 
@@ -1087,7 +1152,7 @@ type EmailRequest struct {
 	Email Email `json:"email"`
 }
 
-// Entry defines model for Entry.
+// Entry One movement of points. Entries are appended and never changed.
 type Entry struct {
 	// Action The action that set the price; null if the caller chose the amount.
 	Action *SpentAction `json:"action"`
@@ -1099,17 +1164,25 @@ type Entry struct {
 	BalanceAfter int64 `json:"balance_after"`
 
 	// By Who moved the points.
-	By          EntryActor   `json:"by"`
-	CreatedAt   billing.Time `json:"created_at"`
-	Description string       `json:"description"`
+	By EntryActor `json:"by"`
+
+	// CreatedAt When the points moved.
+	CreatedAt billing.Time `json:"created_at"`
+
+	// Description What the points were for, for the customer to read. Empty if the request set none.
+	Description string `json:"description"`
 
 	// Held Signed: points that went into a hold are positive, points that came out of it negative.
 	Held int64 `json:"held"`
 
 	// HoldId For the kinds hold, capture and release.
-	HoldId *string   `json:"hold_id"`
-	Id     string    `json:"id"`
-	Kind   EntryKind `json:"kind"`
+	HoldId *string `json:"hold_id"`
+
+	// Id The entry's id, `ent_…`.
+	Id string `json:"id"`
+
+	// Kind What moved the points. `restore` gives back what a refund that failed had taken, and `rollover` keeps unused points for the next period.
+	Kind EntryKind `json:"kind"`
 
 	// Metadata Up to 20 short strings that the caller chooses, under keys of 1 to 40 characters.
 	Metadata Metadata `json:"metadata"`
@@ -1130,12 +1203,15 @@ type EntryActor struct {
 // EntryActorKind The system is everything that follows from Stripe or from the clock: a purchase, a renewal, a refund, an expiry.
 type EntryActorKind string
 
-// EntryKind defines model for EntryKind.
+// EntryKind What moved the points. `restore` gives back what a refund that failed had taken, and `rollover` keeps unused points for the next period.
 type EntryKind string
 
 // EntryPage defines model for EntryPage.
 type EntryPage struct {
-	Entries    []Entry `json:"entries"`
+	// Entries One page, the newest first.
+	Entries []Entry `json:"entries"`
+
+	// NextCursor For the query parameter `cursor` of the next request; null if these are the last.
 	NextCursor *string `json:"next_cursor"`
 }
 
@@ -1158,6 +1234,7 @@ type ExternalID = string
 
 // FieldError defines model for FieldError.
 type FieldError struct {
+	// Message What is wrong with it, for developers to read.
 	Message string `json:"message"`
 
 	// Pointer A JSON pointer into the body, or the name of the header or query parameter.
@@ -1169,6 +1246,7 @@ type FreeAmount = int64
 
 // GrantRequest defines model for GrantRequest.
 type GrantRequest struct {
+	// Amount How many points to grant.
 	Amount int64 `json:"amount"`
 
 	// ExpiresAt When the rest of the points expires. If it is left out, the points never expire.
@@ -1178,7 +1256,7 @@ type GrantRequest struct {
 	Reason string `json:"reason"`
 }
 
-// Hold defines model for Hold.
+// Hold Points that are set aside until they are captured or released, or until the hold expires.
 type Hold struct {
 	// Action The action that set the price; null if the caller chose the amount.
 	Action *SpentAction `json:"action"`
@@ -1187,9 +1265,13 @@ type Hold struct {
 	Amount int64 `json:"amount"`
 
 	// Captured How many of them were spent, after a capture.
-	Captured    int64        `json:"captured"`
-	CreatedAt   billing.Time `json:"created_at"`
-	Description string       `json:"description"`
+	Captured int64 `json:"captured"`
+
+	// CreatedAt When the points were set aside.
+	CreatedAt billing.Time `json:"created_at"`
+
+	// Description For the customer to read, as the request set it; empty if it set none.
+	Description string `json:"description"`
 
 	// EndedAt Null while the hold is active.
 	EndedAt *billing.Time `json:"ended_at"`
@@ -1197,7 +1279,9 @@ type Hold struct {
 	// ExpiresAt From this time on an active hold has expired.
 	ExpiresAt billing.Time `json:"expires_at"`
 
-	// Id Example: hld_01jd0000000000000000000000
+	// Id The hold's id.
+	//
+	// Example: hld_01jd0000000000000000000000
 	Id HoldID `json:"id"`
 
 	// Metadata Up to 20 short strings that the caller chooses, under keys of 1 to 40 characters.
@@ -1205,12 +1289,17 @@ type Hold struct {
 
 	// Quantity How many of the action; null without one.
 	Quantity *SpentQuantity `json:"quantity"`
-	Status   HoldStatus     `json:"status"`
+
+	// Status `active` until the hold ends in one of the other three ways, for good.
+	Status HoldStatus `json:"status"`
 }
 
 // HoldCreated defines model for HoldCreated.
 type HoldCreated struct {
-	Hold   Hold   `json:"hold"`
+	// Hold Points that are set aside until they are captured or released, or until the hold expires.
+	Hold Hold `json:"hold"`
+
+	// Points The account's points at the time of the response.
 	Points Points `json:"points"`
 
 	// Stale True if Stripe should have been asked first and did not reply.
@@ -1218,25 +1307,37 @@ type HoldCreated struct {
 
 	// Subscription Null if there never was one.
 	Subscription *Subscription `json:"subscription"`
-	Token        string        `json:"token"`
+
+	// Token A fresh access token with the state after this request. Use it in place of the one that was sent.
+	Token string `json:"token"`
 }
 
 // HoldEnded defines model for HoldEnded.
 type HoldEnded struct {
-	Hold   Hold   `json:"hold"`
+	// Hold Points that are set aside until they are captured or released, or until the hold expires.
+	Hold Hold `json:"hold"`
+
+	// Points The account's points at the time of the response.
 	Points Points `json:"points"`
 
 	// Subscription Null if there never was one.
 	Subscription *Subscription `json:"subscription"`
-	Token        string        `json:"token"`
+
+	// Token A fresh access token with the state after this request. Use it in place of the one that was sent.
+	Token string `json:"token"`
 }
 
-// HoldID Example: hld_01jd0000000000000000000000
+// HoldID The hold's id.
+//
+// Example: hld_01jd0000000000000000000000
 type HoldID = string
 
 // HoldPage defines model for HoldPage.
 type HoldPage struct {
-	Holds      []Hold  `json:"holds"`
+	// Holds One page of the active holds.
+	Holds []Hold `json:"holds"`
+
+	// NextCursor For the query parameter `cursor` of the next request; null if these are the last.
 	NextCursor *string `json:"next_cursor"`
 }
 
@@ -1246,8 +1347,10 @@ type HoldRequest struct {
 	Action *ActionID `json:"action,omitempty"`
 
 	// Amount How many points, in place of an action. Refused (403, `action-required`) with a user's token if the catalogue says `actions_only: true`.
-	Amount      *FreeAmount `json:"amount,omitempty"`
-	Description *string     `json:"description,omitempty"`
+	Amount *FreeAmount `json:"amount,omitempty"`
+
+	// Description What the points are for, for the customer to read. It is kept in the history.
+	Description *string `json:"description,omitempty"`
 
 	// Metadata Up to 20 short strings that the caller chooses, under keys of 1 to 40 characters.
 	Metadata *Metadata `json:"metadata,omitempty"`
@@ -1259,13 +1362,15 @@ type HoldRequest struct {
 	TtlSeconds *int64 `json:"ttl_seconds,omitempty"`
 }
 
-// HoldStatus defines model for HoldStatus.
+// HoldStatus `active` until the hold ends in one of the other three ways, for good.
 type HoldStatus string
 
 // InsufficientPointsProblem defines model for InsufficientPointsProblem.
 type InsufficientPointsProblem struct {
 	// Detail For people: what went wrong this time. It may change.
 	Detail string `json:"detail"`
+
+	// Points The account's points at the time of the response.
 	Points Points `json:"points"`
 
 	// RequestId Quote it when you ask for help. It is in the header `X-Request-Id`, too.
@@ -1281,22 +1386,33 @@ type InsufficientPointsProblem struct {
 	Title string `json:"title"`
 
 	// Token Replace the token you hold by this one.
-	Token string                        `json:"token"`
-	Type  InsufficientPointsProblemType `json:"type"`
+	Token string `json:"token"`
+
+	// Type The type of this problem.
+	Type InsufficientPointsProblemType `json:"type"`
 }
 
-// InsufficientPointsProblemType defines model for InsufficientPointsProblem.Type.
+// InsufficientPointsProblemType The type of this problem.
 type InsufficientPointsProblemType string
 
-// Interval defines model for Interval.
+// Interval Stripe's word for how often something happens.
 type Interval string
 
 // JWK defines model for JWK.
 type JWK struct {
+	// Alg The algorithm of the signatures: `EdDSA`.
 	Alg string `json:"alg"`
+
+	// Crv The curve (RFC 8037): `Ed25519`.
 	Crv string `json:"crv"`
+
+	// Kid The key's id, as in the header of the tokens that it signed.
 	Kid string `json:"kid"`
+
+	// Kty The type of key (RFC 7517): `OKP`.
 	Kty string `json:"kty"`
+
+	// Use What the key is for: `sig`, signatures.
 	Use string `json:"use"`
 
 	// X The public key, base64url.
@@ -1305,25 +1421,38 @@ type JWK struct {
 
 // JWKS defines model for JWKS.
 type JWKS struct {
+	// Keys The keys that sign tokens and receipts now or did a moment ago. Choose by `kid`.
 	Keys []JWK `json:"keys"`
 }
 
 // LinkedIdentity defines model for LinkedIdentity.
 type LinkedIdentity struct {
-	Issuer   string       `json:"issuer"`
+	// Issuer The issuer of the ID tokens: the claim `iss`.
+	Issuer string `json:"issuer"`
+
+	// LinkedAt When an ID token first led to this account.
 	LinkedAt billing.Time `json:"linked_at"`
-	Subject  string       `json:"subject"`
+
+	// Subject Who the person is at the issuer: the claim `sub`.
+	Subject string `json:"subject"`
 }
 
 // Lot defines model for Lot.
 type Lot struct {
-	CreatedAt billing.Time  `json:"created_at"`
+	// CreatedAt When the points were granted.
+	CreatedAt billing.Time `json:"created_at"`
+
+	// ExpiresAt When what is left of the lot expires; null if never.
 	ExpiresAt *billing.Time `json:"expires_at"`
-	Granted   int64         `json:"granted"`
+
+	// Granted How many points the lot began with.
+	Granted int64 `json:"granted"`
 
 	// Held Points set aside by holds, even if the lot has expired.
-	Held int64  `json:"held"`
-	Id   string `json:"id"`
+	Held int64 `json:"held"`
+
+	// Id The lot's id, `lot_…`.
+	Id string `json:"id"`
 
 	// Remaining The sum over all lots is `available`.
 	Remaining int64 `json:"remaining"`
@@ -1334,6 +1463,7 @@ type Lot struct {
 
 // MailOnItsWay defines model for MailOnItsWay.
 type MailOnItsWay struct {
+	// Message A sentence for people. It is the same whether the address has an account or not.
 	Message string `json:"message"`
 }
 
@@ -1352,12 +1482,16 @@ type Metadata map[string]string
 // Moment defines model for Moment.
 type Moment struct {
 	// Amount For a movement of points: how many, signed.
-	Amount *int64       `json:"amount"`
-	At     billing.Time `json:"at"`
+	Amount *int64 `json:"amount"`
+
+	// At When it happened.
+	At billing.Time `json:"at"`
 
 	// BalanceAfter For a movement of points: available + held − debt after it.
-	BalanceAfter *int64     `json:"balance_after"`
-	Kind         MomentKind `json:"kind"`
+	BalanceAfter *int64 `json:"balance_after"`
+
+	// Kind What happened.
+	Kind MomentKind `json:"kind"`
 
 	// Ref The id of the thing that the moment is about; for a sync, its ticket.
 	Ref string `json:"ref"`
@@ -1369,7 +1503,7 @@ type Moment struct {
 	Version *int64 `json:"version"`
 }
 
-// MomentKind defines model for Moment.Kind.
+// MomentKind What happened.
 type MomentKind string
 
 // NewCredentials defines model for NewCredentials.
@@ -1380,51 +1514,74 @@ type NewCredentials struct {
 	// Email Stored in one spelling: in lower case, without spaces around it, and with its domain as DNS spells it. Invisible characters are refused.
 	//
 	// Example: ada@example.com
-	Email    Email  `json:"email"`
+	Email Email `json:"email"`
+
+	// Password The new password, 10 to 128 characters. A common one, or one with the address in it, is refused.
 	Password string `json:"password"`
 }
 
-// Order defines model for Order.
+// Order One purchase of a plan or pack.
 type Order struct {
 	// Amount The total before tax and discounts, in the smallest unit of the currency.
 	Amount int64 `json:"amount"`
 
 	// Automatic True if a top-up made the order. It has no page; a saved payment method is charged.
-	Automatic bool         `json:"automatic"`
+	Automatic bool `json:"automatic"`
+
+	// CreatedAt When the order was made.
 	CreatedAt billing.Time `json:"created_at"`
-	Currency  string       `json:"currency"`
+
+	// Currency ISO 4217, in lower case, such as `usd`.
+	Currency string `json:"currency"`
 
 	// DeclineCode Why an automatic order failed. The code is Stripe's.
 	DeclineCode *string `json:"decline_code"`
 
 	// ExpiresAt When Stripe's page expires.
-	ExpiresAt   *billing.Time `json:"expires_at"`
+	ExpiresAt *billing.Time `json:"expires_at"`
+
+	// FulfilledAt When its points were granted, or its subscription began; null until then.
 	FulfilledAt *billing.Time `json:"fulfilled_at"`
 
-	// Id Example: ord_01jd0000000000000000000000
-	Id   OrderID   `json:"id"`
-	Item string    `json:"item"`
+	// Id The order's id.
+	//
+	// Example: ord_01jd0000000000000000000000
+	Id OrderID `json:"id"`
+
+	// Item The id of the plan or pack in the catalogue.
+	Item string `json:"item"`
+
+	// Kind Whether a plan or a pack was bought.
 	Kind OrderKind `json:"kind"`
 
 	// Points The total that the order grants; for a plan, the total in each interval.
-	Points   int64       `json:"points"`
-	Quantity int64       `json:"quantity"`
-	Status   OrderStatus `json:"status"`
+	Points int64 `json:"points"`
+
+	// Quantity The number of packs, or of seats of a plan.
+	Quantity int64 `json:"quantity"`
+
+	// Status `pending` waits for its payment, `paid` for its points. `fulfilled`, `expired`, `failed` and `refunded` are ends, except that a fulfilled order may be refunded.
+	Status OrderStatus `json:"status"`
 }
 
-// OrderID Example: ord_01jd0000000000000000000000
+// OrderID The order's id.
+//
+// Example: ord_01jd0000000000000000000000
 type OrderID = string
 
-// OrderKind defines model for OrderKind.
+// OrderKind Whether a plan or a pack was bought.
 type OrderKind string
 
 // OrderPage defines model for OrderPage.
 type OrderPage struct {
+	// NextCursor For the query parameter `cursor` of the next request; null if these are the last.
 	NextCursor *string `json:"next_cursor"`
-	Orders     []Order `json:"orders"`
+
+	// Orders One page, the newest first.
+	Orders []Order `json:"orders"`
 }
 
-// OrderStatus defines model for OrderStatus.
+// OrderStatus `pending` waits for its payment, `paid` for its points. `fulfilled`, `expired`, `failed` and `refunded` are ends, except that a fulfilled order may be refunded.
 type OrderStatus string
 
 // OutgoingEvent The body that is posted to an endpoint. It is not a response of this API: pointsync sends it, with the headers
@@ -1442,6 +1599,7 @@ type OutgoingEvent struct {
 
 // OutgoingEventData The account as the transaction left it, and what the event is about. Ignore members that you do not know.
 type OutgoingEventData struct {
+	// AccountId The account's id, `acc_…`. Left out in `webhook.test`.
 	AccountId *string `json:"account_id,omitempty"`
 
 	// Entry The movement of points that the event is about. Every points event except points.low has it.
@@ -1451,8 +1609,10 @@ type OutgoingEventData struct {
 	ExternalId *string `json:"external_id,omitempty"`
 
 	// Order The order that an order event is about.
-	Order  *OutgoingEventOrder `json:"order,omitempty"`
-	Points *Points             `json:"points,omitempty"`
+	Order *OutgoingEventOrder `json:"order,omitempty"`
+
+	// Points The account's points at the time of the response.
+	Points *Points `json:"points,omitempty"`
 
 	// Subscription Null if there never was one.
 	Subscription *Subscription `json:"subscription,omitempty"`
@@ -1476,44 +1636,70 @@ type OutgoingEventEntry struct {
 	Amount int64 `json:"amount"`
 
 	// BalanceAfter available + held − debt after this entry.
-	BalanceAfter int64                  `json:"balance_after"`
-	HoldId       *string                `json:"hold_id"`
-	Id           string                 `json:"id"`
-	Kind         OutgoingEventEntryKind `json:"kind"`
+	BalanceAfter int64 `json:"balance_after"`
+
+	// HoldId The hold, for a capture; null for the others.
+	HoldId *string `json:"hold_id"`
+
+	// Id The entry's id, `ent_…`.
+	Id string `json:"id"`
+
+	// Kind What moved the points.
+	Kind OutgoingEventEntryKind `json:"kind"`
 
 	// Quantity How many of the action.
 	Quantity *int64 `json:"quantity,omitempty"`
 }
 
-// OutgoingEventEntryKind defines model for OutgoingEventEntry.Kind.
+// OutgoingEventEntryKind What moved the points.
 type OutgoingEventEntryKind string
 
 // OutgoingEventOrder The order that an order event is about.
 type OutgoingEventOrder struct {
 	// Amount In the currency's smallest unit.
-	Amount   int64  `json:"amount"`
+	Amount int64 `json:"amount"`
+
+	// Currency ISO 4217, in lower case, such as `usd`.
 	Currency string `json:"currency"`
-	Id       string `json:"id"`
-	Item     string `json:"item"`
-	Points   int64  `json:"points"`
-	Quantity int64  `json:"quantity"`
-	Status   string `json:"status"`
+
+	// Id The order's id, `ord_…`.
+	Id string `json:"id"`
+
+	// Item The id of the plan or pack in the catalogue.
+	Item string `json:"item"`
+
+	// Points The total that the order grants; for a plan, the total in each interval.
+	Points int64 `json:"points"`
+
+	// Quantity The number of packs, or of seats of a plan.
+	Quantity int64 `json:"quantity"`
+
+	// Status An OrderStatus.
+	Status string `json:"status"`
 }
 
 // OutgoingEventTopUp The automatic top-up that stopped and waits for its customer.
 type OutgoingEventTopUp struct {
 	// Amount What one top-up costs, in the currency's smallest unit.
-	Amount   int64  `json:"amount"`
+	Amount int64 `json:"amount"`
+
+	// Currency ISO 4217, in lower case, such as `usd`.
 	Currency string `json:"currency"`
-	Pack     string `json:"pack"`
-	Quantity int64  `json:"quantity"`
+
+	// Pack The id of the pack in the catalogue.
+	Pack string `json:"pack"`
+
+	// Quantity How many packs one top-up buys.
+	Quantity int64 `json:"quantity"`
 
 	// Reason As in `TopUp`.
-	Reason string                   `json:"reason"`
+	Reason string `json:"reason"`
+
+	// Status Always the same: only a top-up that stopped has an event.
 	Status OutgoingEventTopUpStatus `json:"status"`
 }
 
-// OutgoingEventTopUpStatus defines model for OutgoingEventTopUp.Status.
+// OutgoingEventTopUpStatus Always the same: only a top-up that stopped has an event.
 type OutgoingEventTopUpStatus string
 
 // OutgoingType defines model for OutgoingType.
@@ -1521,25 +1707,44 @@ type OutgoingType string
 
 // Pack defines model for Pack.
 type Pack struct {
-	Amount      int64  `json:"amount"`
-	Currency    string `json:"currency"`
+	// Amount The price of one, in the smallest unit of the currency.
+	Amount int64 `json:"amount"`
+
+	// Currency ISO 4217, in lower case, such as `usd`.
+	Currency string `json:"currency"`
+
+	// Description For people, as the operator wrote it; empty if there is none.
 	Description string `json:"description"`
-	Id          string `json:"id"`
-	MaxQuantity int64  `json:"max_quantity"`
-	Name        string `json:"name"`
-	Points      int64  `json:"points"`
+
+	// Id The operator's name of the pack: what a checkout gives as `item`.
+	Id string `json:"id"`
+
+	// MaxQuantity How many one checkout may buy.
+	MaxQuantity int64 `json:"max_quantity"`
+
+	// Name For people, as the operator wrote it.
+	Name string `json:"name"`
+
+	// Points The points that one brings. They do not expire.
+	Points int64 `json:"points"`
 }
 
 // Parked Since when grants wait for a person, and why; null if no grants wait.
 type Parked struct {
-	Reason string       `json:"reason"`
-	Since  billing.Time `json:"since"`
+	// Reason Which bound of the operator the grants would exceed.
+	Reason string `json:"reason"`
+
+	// Since Since when the grants wait.
+	Since billing.Time `json:"since"`
 }
 
 // PasswordChange defines model for PasswordChange.
 type PasswordChange struct {
+	// CurrentPassword The account's present password.
 	CurrentPassword string `json:"current_password"`
-	Password        string `json:"password"`
+
+	// Password The new password, 10 to 128 characters. A common one, or one with the address in it, is refused.
+	Password string `json:"password"`
 }
 
 // PaymentRequiredProblem defines model for PaymentRequiredProblem.
@@ -1557,18 +1762,24 @@ type PaymentRequiredProblem struct {
 	Status int `json:"status"`
 
 	// Title For people, in few words. It may change.
-	Title string                     `json:"title"`
-	Type  PaymentRequiredProblemType `json:"type"`
+	Title string `json:"title"`
+
+	// Type The type of this problem.
+	Type PaymentRequiredProblemType `json:"type"`
 }
 
-// PaymentRequiredProblemType defines model for PaymentRequiredProblem.Type.
+// PaymentRequiredProblemType The type of this problem.
 type PaymentRequiredProblemType string
 
 // Plan defines model for Plan.
 type Plan struct {
 	// Amount Per interval, in the smallest unit of the currency.
-	Amount      int64  `json:"amount"`
-	Currency    string `json:"currency"`
+	Amount int64 `json:"amount"`
+
+	// Currency ISO 4217, in lower case, such as `usd`.
+	Currency string `json:"currency"`
+
+	// Description For people, as the operator wrote it; empty if there is none.
 	Description string `json:"description"`
 
 	// Features What subscribers of the plan may do, in the operator's own words.
@@ -1576,22 +1787,30 @@ type Plan struct {
 
 	// GrantInterval How often the points come: with each paid interval, or each month of a paid year.
 	GrantInterval Interval `json:"grant_interval"`
-	Id            string   `json:"id"`
-	Interval      Interval `json:"interval"`
+
+	// Id The operator's name of the plan: what a checkout gives as `item`.
+	Id string `json:"id"`
+
+	// Interval Stripe's word for how often something happens.
+	Interval Interval `json:"interval"`
 
 	// MaxQuantity How many seats one subscription may have; amount and points are for each.
-	MaxQuantity int64  `json:"max_quantity"`
-	Name        string `json:"name"`
+	MaxQuantity int64 `json:"max_quantity"`
+
+	// Name For people, as the operator wrote it.
+	Name string `json:"name"`
 
 	// Points Granted each `grant_interval`.
 	Points int64 `json:"points"`
 
 	// Rollover The most unused points that are kept for the next paid interval; null if all are kept.
-	Rollover  *int64 `json:"rollover"`
-	TrialDays int64  `json:"trial_days"`
+	Rollover *int64 `json:"rollover"`
+
+	// TrialDays How many days the first subscription of an account is free; 0 for no trial.
+	TrialDays int64 `json:"trial_days"`
 }
 
-// Points defines model for Points.
+// Points The account's points at the time of the response.
 type Points struct {
 	// Available Points that may be spent now.
 	Available int64 `json:"available"`
@@ -1605,10 +1824,17 @@ type Points struct {
 
 // PointsDetail defines model for PointsDetail.
 type PointsDetail struct {
+	// Available Points that may be spent now.
 	Available int64 `json:"available"`
-	Debt      int64 `json:"debt"`
-	Held      int64 `json:"held"`
-	Lots      []Lot `json:"lots"`
+
+	// Debt Points owed after a refund of points that were already spent. Later grants pay it first.
+	Debt int64 `json:"debt"`
+
+	// Held Points set aside by holds.
+	Held int64 `json:"held"`
+
+	// Lots The lots that have points, in the order in which they are spent.
+	Lots []Lot `json:"lots"`
 }
 
 // PortalRequest defines model for PortalRequest.
@@ -1626,11 +1852,19 @@ type PortalSession struct {
 // PreviewLine defines model for PreviewLine.
 type PreviewLine struct {
 	// Amount Negative if it gives back what was paid.
-	Amount      int64        `json:"amount"`
-	Description string       `json:"description"`
-	PeriodEnd   billing.Time `json:"period_end"`
+	Amount int64 `json:"amount"`
+
+	// Description Stripe's text for the customer.
+	Description string `json:"description"`
+
+	// PeriodEnd End of the time that the line is for (exclusive).
+	PeriodEnd billing.Time `json:"period_end"`
+
+	// PeriodStart Start of the time that the line is for.
 	PeriodStart billing.Time `json:"period_start"`
-	Proration   bool         `json:"proration"`
+
+	// Proration True if the line is for a part of a period, because the plan changes within it.
+	Proration bool `json:"proration"`
 }
 
 // Problem What every error has (RFC 9457). ValidationProblem, InsufficientPointsProblem and PaymentRequiredProblem have
@@ -1660,8 +1894,10 @@ type ProblemExplained struct {
 	ExampleResponse Problem `json:"example_response"`
 
 	// Status The status of such a response.
-	Status int    `json:"status"`
-	Title  string `json:"title"`
+	Status int `json:"status"`
+
+	// Title What went wrong, in a few words. The same for every problem of this type.
+	Title string `json:"title"`
 
 	// Type What went wrong. Decide by it: it is stable. `GET /problems/{code}` explains each type. Treat a type that you do
 	// not know by its status.
@@ -1684,6 +1920,7 @@ type Receipt = string
 
 // RefreshRequest defines model for RefreshRequest.
 type RefreshRequest struct {
+	// RefreshToken The refresh token of the last login, registration or refresh. It works once.
 	RefreshToken string `json:"refresh_token"`
 }
 
@@ -1691,7 +1928,9 @@ type RefreshRequest struct {
 type RegistrationRequest struct {
 	// DeviceName How the customer knows the device, in the list of sessions.
 	DeviceName *DeviceName `json:"device_name,omitempty"`
-	Password   string      `json:"password"`
+
+	// Password The password of the new account, 10 to 128 characters. A common one, or one with the address in it, is refused.
+	Password string `json:"password"`
 
 	// Token What a mail's link carries after `#…=`.
 	Token MailToken `json:"token"`
@@ -1699,11 +1938,14 @@ type RegistrationRequest struct {
 
 // ScheduledChange The plan and quantity that the subscription will have from `at` on; null if no change is scheduled.
 type ScheduledChange struct {
+	// At When the change takes effect.
 	At billing.Time `json:"at"`
 
 	// Plan The plan's id in the catalogue; empty for a price that the catalogue does not know.
-	Plan     string `json:"plan"`
-	Quantity int64  `json:"quantity"`
+	Plan string `json:"plan"`
+
+	// Quantity The number of seats from then on.
+	Quantity int64 `json:"quantity"`
 }
 
 // Scope What a service key may do: `spend` spends; `hold` takes, captures and releases holds; `grant` grants points; `read` reads accounts; `admin` is for
@@ -1712,6 +1954,7 @@ type Scope string
 
 // ServiceAccount defines model for ServiceAccount.
 type ServiceAccount struct {
+	// CreatedAt When the account was made.
 	CreatedAt billing.Time `json:"created_at"`
 
 	// Email Null for an account that a service made, or that an ID token made without an address that counts (`link_email`), and after a deletion.
@@ -1719,8 +1962,12 @@ type ServiceAccount struct {
 
 	// ExternalId The id that a service gave it; null for an account that no service made, and after a deletion.
 	ExternalId *string `json:"external_id"`
-	Id         string  `json:"id"`
-	Points     Points  `json:"points"`
+
+	// Id The account's id, `acc_…`.
+	Id string `json:"id"`
+
+	// Points The account's points at the time of the response.
+	Points Points `json:"points"`
 
 	// Subscription Null if there never was one.
 	Subscription *Subscription `json:"subscription"`
@@ -1731,6 +1978,7 @@ type ServiceAccount struct {
 
 // ServiceAccountList defines model for ServiceAccountList.
 type ServiceAccountList struct {
+	// Accounts The account with the external id. It is the only one.
 	Accounts []ServiceAccount `json:"accounts"`
 }
 
@@ -1754,14 +2002,22 @@ type ServiceGrantRequest struct {
 
 // ServiceGrantResult defines model for ServiceGrantResult.
 type ServiceGrantResult struct {
-	Entry     Entry  `json:"entry"`
-	Points    Points `json:"points"`
+	// Entry One movement of points. Entries are appended and never changed.
+	Entry Entry `json:"entry"`
+
+	// Points The account's points at the time of the response.
+	Points Points `json:"points"`
+
+	// Reference The reference of the request.
 	Reference string `json:"reference"`
 }
 
 // ServiceHoldCreated defines model for ServiceHoldCreated.
 type ServiceHoldCreated struct {
-	Hold   Hold   `json:"hold"`
+	// Hold Points that are set aside until they are captured or released, or until the hold expires.
+	Hold Hold `json:"hold"`
+
+	// Points The account's points at the time of the response.
 	Points Points `json:"points"`
 
 	// Stale True if Stripe should have been asked first and did not reply.
@@ -1773,7 +2029,10 @@ type ServiceHoldCreated struct {
 
 // ServiceHoldEnded defines model for ServiceHoldEnded.
 type ServiceHoldEnded struct {
-	Hold   Hold   `json:"hold"`
+	// Hold Points that are set aside until they are captured or released, or until the hold expires.
+	Hold Hold `json:"hold"`
+
+	// Points The account's points at the time of the response.
 	Points Points `json:"points"`
 
 	// Subscription Null if there never was one.
@@ -1784,6 +2043,8 @@ type ServiceHoldEnded struct {
 type ServiceInsufficientPointsProblem struct {
 	// Detail For people: what went wrong this time. It may change.
 	Detail string `json:"detail"`
+
+	// Points The account's points at the time of the response.
 	Points Points `json:"points"`
 
 	// RequestId Quote it when you ask for help. It is in the header `X-Request-Id`, too.
@@ -1796,15 +2057,18 @@ type ServiceInsufficientPointsProblem struct {
 	Subscription *Subscription `json:"subscription"`
 
 	// Title For people, in few words. It may change.
-	Title string                               `json:"title"`
-	Type  ServiceInsufficientPointsProblemType `json:"type"`
+	Title string `json:"title"`
+
+	// Type The type of this problem.
+	Type ServiceInsufficientPointsProblemType `json:"type"`
 }
 
-// ServiceInsufficientPointsProblemType defines model for ServiceInsufficientPointsProblem.Type.
+// ServiceInsufficientPointsProblemType The type of this problem.
 type ServiceInsufficientPointsProblemType string
 
-// ServiceKey defines model for ServiceKey.
+// ServiceKey A key of the operator's own programs, without its secret.
 type ServiceKey struct {
+	// CreatedAt When the key was made.
 	CreatedAt billing.Time `json:"created_at"`
 
 	// CreatedBy The admin's account or the service key that made it; null for the command line.
@@ -1816,21 +2080,30 @@ type ServiceKey struct {
 	// Hint The last 4 characters of the secret, so that you can tell which key a program holds.
 	Hint string `json:"hint"`
 
-	// Id Example: key_01jd0000000000000000000000
+	// Id The key's id. It is no secret.
+	//
+	// Example: key_01jd0000000000000000000000
 	Id string `json:"id"`
 
 	// LastUsedAt To the minute; null for never.
 	LastUsedAt *billing.Time `json:"last_used_at"`
-	Name       string        `json:"name"`
-	RevokedAt  *billing.Time `json:"revoked_at"`
+
+	// Name The operator's name of the key.
+	Name string `json:"name"`
+
+	// RevokedAt Since when the key is refused; null if it was not revoked.
+	RevokedAt *billing.Time `json:"revoked_at"`
 
 	// RevokedBy As `created_by`; null for the command line, and while it is not revoked.
 	RevokedBy *string `json:"revoked_by"`
-	Scopes    []Scope `json:"scopes"`
+
+	// Scopes What the key may do.
+	Scopes []Scope `json:"scopes"`
 }
 
 // ServiceKeyCreated defines model for ServiceKeyCreated.
 type ServiceKeyCreated struct {
+	// Key A key of the operator's own programs, without its secret.
 	Key ServiceKey `json:"key"`
 
 	// Secret Shown now and never again. It is `psk_` and 49 letters and digits.
@@ -1839,8 +2112,11 @@ type ServiceKeyCreated struct {
 
 // ServiceKeyPage defines model for ServiceKeyPage.
 type ServiceKeyPage struct {
-	Keys       []ServiceKey `json:"keys"`
-	NextCursor *string      `json:"next_cursor"`
+	// Keys One page, the newest first.
+	Keys []ServiceKey `json:"keys"`
+
+	// NextCursor For the query parameter `cursor` of the next request; null if these are the last.
+	NextCursor *string `json:"next_cursor"`
 }
 
 // ServiceKeyRequest defines model for ServiceKeyRequest.
@@ -1849,18 +2125,23 @@ type ServiceKeyRequest struct {
 	ExpiresAt *billing.Time `json:"expires_at,omitempty"`
 
 	// Name What the key is for, such as the name of the worker. It must say something.
-	Name   string  `json:"name"`
+	Name string `json:"name"`
+
+	// Scopes What the key may do. It may do nothing else.
 	Scopes []Scope `json:"scopes"`
 }
 
 // ServiceSpendResult defines model for ServiceSpendResult.
 type ServiceSpendResult struct {
+	// Points The account's points at the time of the response.
 	Points Points `json:"points"`
 
 	// Receipt A signed token (JWT) that says what was spent. Another service of the operator verifies it by our public keys, without
 	// a request to us (docs/prices.md). It is valid for 15 minutes after the spend; a repeat after that has null.
 	Receipt *Receipt `json:"receipt"`
-	Spend   Spend    `json:"spend"`
+
+	// Spend What was spent.
+	Spend Spend `json:"spend"`
 
 	// Stale True if Stripe should have been asked first and did not reply.
 	Stale bool `json:"stale"`
@@ -1875,16 +2156,22 @@ type Session struct {
 	ExpiresAt billing.Time `json:"expires_at"`
 
 	// ExpiresIn Whole seconds from the response until then, rounded down. Count from it if the device's clock may be wrong.
-	ExpiresIn int64  `json:"expires_in"`
-	Points    Points `json:"points"`
+	ExpiresIn int64 `json:"expires_in"`
+
+	// Points The account's points at the time of the response.
+	Points Points `json:"points"`
 
 	// Subscription Null if there never was one.
 	Subscription *Subscription `json:"subscription"`
 
 	// Token The access token, for the header `Authorization: Bearer …`.
-	Token     string    `json:"token"`
+	Token string `json:"token"`
+
+	// TokenType How the token is sent: in the header `Authorization`, after this word.
 	TokenType TokenType `json:"token_type"`
-	User      User      `json:"user"`
+
+	// User The person of the account.
+	User User `json:"user"`
 }
 
 // SessionWithRefresh The answer to a login, a registration and a refresh. It has all that a Session has, and the next refresh token.
@@ -1893,8 +2180,10 @@ type SessionWithRefresh struct {
 	ExpiresAt billing.Time `json:"expires_at"`
 
 	// ExpiresIn Whole seconds from the response until then, rounded down. Count from it if the device's clock may be wrong.
-	ExpiresIn int64  `json:"expires_in"`
-	Points    Points `json:"points"`
+	ExpiresIn int64 `json:"expires_in"`
+
+	// Points The account's points at the time of the response.
+	Points Points `json:"points"`
 
 	// RefreshToken For `POST /auth/refresh`, once. Keep it where no one else reads it.
 	RefreshToken string `json:"refresh_token"`
@@ -1903,20 +2192,34 @@ type SessionWithRefresh struct {
 	Subscription *Subscription `json:"subscription"`
 
 	// Token The access token, for the header `Authorization: Bearer …`.
-	Token     string    `json:"token"`
+	Token string `json:"token"`
+
+	// TokenType How the token is sent: in the header `Authorization`, after this word.
 	TokenType TokenType `json:"token_type"`
-	User      User      `json:"user"`
+
+	// User The person of the account.
+	User User `json:"user"`
 }
 
-// Spend defines model for Spend.
+// Spend What was spent.
 type Spend struct {
 	// Action The action that set the price; null if the caller chose the amount.
-	Action       *SpentAction `json:"action"`
-	Amount       int64        `json:"amount"`
-	BalanceAfter int64        `json:"balance_after"`
-	CreatedAt    billing.Time `json:"created_at"`
-	Description  string       `json:"description"`
-	Id           string       `json:"id"`
+	Action *SpentAction `json:"action"`
+
+	// Amount How many points were spent.
+	Amount int64 `json:"amount"`
+
+	// BalanceAfter available + held − debt after the spend.
+	BalanceAfter int64 `json:"balance_after"`
+
+	// CreatedAt When the points were spent. A repeat has the time of the first request.
+	CreatedAt billing.Time `json:"created_at"`
+
+	// Description For the customer to read, as the request set it; empty if it set none.
+	Description string `json:"description"`
+
+	// Id The id of the spend's entry, `ent_…`.
+	Id string `json:"id"`
 
 	// Metadata Up to 20 short strings that the caller chooses, under keys of 1 to 40 characters.
 	Metadata Metadata `json:"metadata"`
@@ -1931,8 +2234,10 @@ type SpendRequest struct {
 	Action *ActionID `json:"action,omitempty"`
 
 	// Amount How many points, in place of an action. Refused (403, `action-required`) with a user's token if the catalogue says `actions_only: true`.
-	Amount      *FreeAmount `json:"amount,omitempty"`
-	Description *string     `json:"description,omitempty"`
+	Amount *FreeAmount `json:"amount,omitempty"`
+
+	// Description What the points are for, for the customer to read. It is kept in the history.
+	Description *string `json:"description,omitempty"`
 
 	// Metadata Up to 20 short strings that the caller chooses, under keys of 1 to 40 characters.
 	Metadata *Metadata `json:"metadata,omitempty"`
@@ -1943,19 +2248,24 @@ type SpendRequest struct {
 
 // SpendResult defines model for SpendResult.
 type SpendResult struct {
+	// Points The account's points at the time of the response.
 	Points Points `json:"points"`
 
 	// Receipt A signed token (JWT) that says what was spent. Another service of the operator verifies it by our public keys, without
 	// a request to us (docs/prices.md). It is valid for 15 minutes after the spend; a repeat after that has null.
 	Receipt *Receipt `json:"receipt"`
-	Spend   Spend    `json:"spend"`
+
+	// Spend What was spent.
+	Spend Spend `json:"spend"`
 
 	// Stale True if Stripe should have been asked first and did not reply.
 	Stale bool `json:"stale"`
 
 	// Subscription Null if there never was one.
 	Subscription *Subscription `json:"subscription"`
-	Token        string        `json:"token"`
+
+	// Token A fresh access token with the state after this request. Use it in place of the one that was sent.
+	Token string `json:"token"`
 }
 
 // SpentAction The action that set the price; null if the caller chose the amount.
@@ -1966,6 +2276,7 @@ type SpentQuantity = int64
 
 // Status defines model for Status.
 type Status struct {
+	// Status `ok`. Anything else is a problem with another HTTP status.
 	Status string `json:"status"`
 }
 
@@ -1974,6 +2285,7 @@ type StripeEvent = map[string]interface{}
 
 // StripeEventReceived defines model for StripeEventReceived.
 type StripeEventReceived struct {
+	// Received Always true. A refusal is a problem.
 	Received bool `json:"received"`
 }
 
@@ -1984,7 +2296,9 @@ type Subscription struct {
 
 	// CollectionPaused The collection of invoices is paused. The status stays as it is, but nothing is charged and no points come. Null while invoices are collected.
 	CollectionPaused *CollectionPause `json:"collection_paused"`
-	CurrentPeriodEnd billing.Time     `json:"current_period_end"`
+
+	// CurrentPeriodEnd When the period that Stripe invoiced last ends.
+	CurrentPeriodEnd billing.Time `json:"current_period_end"`
 
 	// EndsAt When the subscription ends, and access and points with it. The end was set by a cancellation, by a date or a schedule that the operator set, or in the portal. Null if it continues.
 	EndsAt *billing.Time `json:"ends_at"`
@@ -2042,11 +2356,15 @@ type SubscriptionChanged struct {
 
 	// PaymentUrl Stripe's page of the invoice that was sent; null if none was sent.
 	PaymentUrl *string `json:"payment_url"`
-	Points     Points  `json:"points"`
+
+	// Points The account's points at the time of the response.
+	Points Points `json:"points"`
 
 	// Subscription Null if there never was one.
 	Subscription *Subscription `json:"subscription"`
-	Token        string        `json:"token"`
+
+	// Token A fresh access token with the state after this request. Use it in place of the one that was sent.
+	Token string `json:"token"`
 
 	// VoidedInvoices The invoices that this request voided, so that no one pays them any more: the open invoices of a subscription
 	// that was cancelled at once, and the invoice of an earlier change that was not paid. A repeat under the same
@@ -2065,10 +2383,16 @@ type SubscriptionPreview struct {
 	AmountDue int64 `json:"amount_due"`
 
 	// At When the change takes effect.
-	At       billing.Time              `json:"at"`
-	Currency string                    `json:"currency"`
-	Effect   SubscriptionPreviewEffect `json:"effect"`
-	Lines    []PreviewLine             `json:"lines"`
+	At billing.Time `json:"at"`
+
+	// Currency ISO 4217, in lower case, such as `usd`.
+	Currency string `json:"currency"`
+
+	// Effect Whether the change takes effect at once, or at the end of the current period.
+	Effect SubscriptionPreviewEffect `json:"effect"`
+
+	// Lines What Stripe would put on the invoice.
+	Lines []PreviewLine `json:"lines"`
 
 	// Points The points that come at once when it is paid.
 	Points int64 `json:"points"`
@@ -2080,7 +2404,7 @@ type SubscriptionPreview struct {
 	Quantity int64 `json:"quantity"`
 }
 
-// SubscriptionPreviewEffect defines model for SubscriptionPreview.Effect.
+// SubscriptionPreviewEffect Whether the change takes effect at once, or at the end of the current period.
 type SubscriptionPreviewEffect string
 
 // SubscriptionPreviewRequest defines model for SubscriptionPreviewRequest.
@@ -2112,46 +2436,65 @@ type Threshold struct {
 
 // ThresholdRequest defines model for ThresholdRequest.
 type ThresholdRequest struct {
+	// Points Fewer available points are low; 0 means never, and null leaves it to the operator.
 	Points *int64 `json:"points"`
 }
 
 // Timeline defines model for Timeline.
 type Timeline struct {
-	Moments    []Moment `json:"moments"`
-	NextCursor *string  `json:"next_cursor"`
-	TopUp      *TopUp   `json:"top_up"`
+	// Moments One page, the newest first.
+	Moments []Moment `json:"moments"`
+
+	// NextCursor For the query parameter `cursor` of the next request; null if these are the last.
+	NextCursor *string `json:"next_cursor"`
+
+	// TopUp The account's automatic top-up; null if none was ever set.
+	TopUp *TopUp `json:"top_up"`
 }
 
 // TokenAndPassword defines model for TokenAndPassword.
 type TokenAndPassword struct {
+	// Password The new password, 10 to 128 characters. A common one, or one with the address in it, is refused.
 	Password string `json:"password"`
 
 	// Token What a mail's link carries after `#…=`.
 	Token MailToken `json:"token"`
 }
 
-// TokenType defines model for TokenType.
+// TokenType How the token is sent: in the header `Authorization`, after this word.
 type TokenType string
 
-// TopUp defines model for TopUp.
+// TopUp The account's automatic top-up; null if none was ever set.
 type TopUp struct {
 	// Amount What one top-up costs, in the smallest unit of the currency.
-	Amount   int64  `json:"amount"`
+	Amount int64 `json:"amount"`
+
+	// Currency ISO 4217, in lower case, such as `usd`.
 	Currency string `json:"currency"`
 
 	// MonthlyAmount The most that a month can cost.
-	MonthlyAmount int64  `json:"monthly_amount"`
-	MonthlyLimit  int64  `json:"monthly_limit"`
-	Pack          string `json:"pack"`
+	MonthlyAmount int64 `json:"monthly_amount"`
+
+	// MonthlyLimit The most top-ups in a calendar month (UTC).
+	MonthlyLimit int64 `json:"monthly_limit"`
+
+	// Pack The id of the pack in the catalogue.
+	Pack string `json:"pack"`
 
 	// Points The points that one top-up grants, as the customer agreed. If the catalogue now grants another number, the top-up stops with `price_changed`.
-	Points   int64 `json:"points"`
+	Points int64 `json:"points"`
+
+	// Quantity How many packs one top-up buys.
 	Quantity int64 `json:"quantity"`
 
 	// Reason Why the top-up needs attention; null if it does not.
-	Reason    *TopUpReason `json:"reason"`
-	Status    TopUpStatus  `json:"status"`
-	Threshold int64        `json:"threshold"`
+	Reason *TopUpReason `json:"reason"`
+
+	// Status `needs_attention` buys nothing until the customer has acted; the reason says on what.
+	Status TopUpStatus `json:"status"`
+
+	// Threshold A top-up is bought when fewer points are available.
+	Threshold int64 `json:"threshold"`
 
 	// UsedThisMonth Top-ups of this month that were paid or may still be paid.
 	UsedThisMonth int64 `json:"used_this_month"`
@@ -2159,6 +2502,7 @@ type TopUp struct {
 
 // TopUpAnswer defines model for TopUpAnswer.
 type TopUpAnswer struct {
+	// TopUp The account's automatic top-up; null if none was ever set.
 	TopUp *TopUp `json:"top_up"`
 }
 
@@ -2167,20 +2511,23 @@ type TopUpReason string
 
 // TopUpRequest defines model for TopUpRequest.
 type TopUpRequest struct {
+	// Enabled Whether packs may be bought. With false, the rest is kept for later.
 	Enabled bool `json:"enabled"`
 
 	// MonthlyLimit The most top-ups in a calendar month (UTC).
 	MonthlyLimit int64 `json:"monthly_limit"`
 
 	// Pack The id of a pack of the catalogue.
-	Pack     string `json:"pack"`
+	Pack string `json:"pack"`
+
+	// Quantity How many packs one top-up buys. At most the `max_quantity` of the pack.
 	Quantity *int64 `json:"quantity,omitempty"`
 
 	// Threshold A pack is bought when fewer points are available.
 	Threshold int64 `json:"threshold"`
 }
 
-// TopUpStatus defines model for TopUpStatus.
+// TopUpStatus `needs_attention` buys nothing until the customer has acted; the reason says on what.
 type TopUpStatus string
 
 // UnparkRequest defines model for UnparkRequest.
@@ -2189,14 +2536,16 @@ type UnparkRequest struct {
 	Reason string `json:"reason"`
 }
 
-// User defines model for User.
+// User The person of the account.
 type User struct {
 	// Email Null for an account that an ID token made without a verified address.
 	Email *openapi_types.Email `json:"email"`
 
 	// EmailVerifiedAt Since when the person is known to read the mails of this address; null if that is not proved.
 	EmailVerifiedAt *billing.Time `json:"email_verified_at"`
-	Id              string        `json:"id"`
+
+	// Id The account's id, `acc_…`.
+	Id string `json:"id"`
 }
 
 // ValidationProblem defines model for ValidationProblem.
@@ -2214,48 +2563,60 @@ type ValidationProblem struct {
 	Status int `json:"status"`
 
 	// Title For people, in few words. It may change.
-	Title string                `json:"title"`
-	Type  ValidationProblemType `json:"type"`
+	Title string `json:"title"`
+
+	// Type The type of this problem.
+	Type ValidationProblemType `json:"type"`
 }
 
-// ValidationProblemType defines model for ValidationProblem.Type.
+// ValidationProblemType The type of this problem.
 type ValidationProblemType string
 
 // VoidedInvoice defines model for VoidedInvoice.
 type VoidedInvoice struct {
 	// Amount What was due on it, in the currency's smallest unit.
-	Amount   int64  `json:"amount"`
+	Amount int64 `json:"amount"`
+
+	// Currency ISO 4217, in lower case, such as `usd`.
 	Currency string `json:"currency"`
 
 	// Id The invoice's id at Stripe.
 	Id string `json:"id"`
 }
 
-// Webhook defines model for Webhook.
+// Webhook An endpoint of the operator that receives events.
 type Webhook struct {
+	// CreatedAt When the endpoint was added.
 	CreatedAt billing.Time `json:"created_at"`
 
 	// Delivered How many events were delivered, ever.
 	Delivered int64 `json:"delivered"`
 
 	// DisabledAt When the endpoint returned 410 Gone. No event is written for it until it is saved again.
-	DisabledAt     *billing.Time `json:"disabled_at"`
-	DisabledReason *string       `json:"disabled_reason"`
+	DisabledAt *billing.Time `json:"disabled_at"`
+
+	// DisabledReason Why nothing is sent; null while events are sent.
+	DisabledReason *string `json:"disabled_reason"`
 
 	// Failed How many events were given up, ever.
-	Failed int64  `json:"failed"`
-	Id     string `json:"id"`
+	Failed int64 `json:"failed"`
+
+	// Id The endpoint's id, `whk_…`.
+	Id string `json:"id"`
 
 	// OldSecretUntil Until then the previous secret signs as well.
 	OldSecretUntil *billing.Time `json:"old_secret_until"`
 
 	// Types Null means all types.
 	Types *[]OutgoingType `json:"types"`
-	Url   string          `json:"url"`
+
+	// Url Where events are posted.
+	Url string `json:"url"`
 }
 
 // WebhookList defines model for WebhookList.
 type WebhookList struct {
+	// Webhooks All endpoints.
 	Webhooks []Webhook `json:"webhooks"`
 }
 
@@ -2271,7 +2632,9 @@ type WebhookRequest struct {
 // WebhookSecret defines model for WebhookSecret.
 type WebhookSecret struct {
 	// Secret Shown now and never again. It is `whsec_` and 32 bytes in base64.
-	Secret  string  `json:"secret"`
+	Secret string `json:"secret"`
+
+	// Webhook An endpoint of the operator that receives events.
 	Webhook Webhook `json:"webhook"`
 }
 
