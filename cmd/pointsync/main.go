@@ -23,6 +23,7 @@ type cli struct {
 	Sandbox     sandboxCmd     `cmd:"" help:"Run the local Stripe alone."`
 	Migrate     migrateCmd     `cmd:"" help:"Update the database's schema to this program's version."`
 	Stripe      stripeCmd      `cmd:"" help:"Set up, check and reconcile the Stripe account."`
+	Import      importCmd      `cmd:"" help:"Take over the subscribers that another system has at Stripe. Says what it would do, until --yes."`
 	Audit       auditCmd       `cmd:"" help:"Check the database against the rules that always hold. Exits with 1 if one is broken, with 2 if the check did not finish."`
 	Explain     explainCmd     `cmd:"" help:"Print an account's history: events, syncs, orders and points, in order."`
 	User        userCmd        `cmd:"" help:"Look after an account: its role, its parked grants, and whether it is open, disabled or deleted."`

@@ -71,9 +71,19 @@ func TestTermination(t *testing.T) {
 	}
 }
 
-// holdPages puts a gate before a sandbox that lets no request for a payment page through until release is closed. It
-// sends a signal for each request.
+// holdPages holds back the requests for payment pages.
 func holdPages(t *testing.T, sandboxURL string) (gate string, asked <-chan struct{}, release chan struct{}) {
+	t.Helper()
+	return holdBack(t, sandboxURL, func(r *http.Request) bool {
+		return r.Method == http.MethodPost && r.URL.Path == "/v1/checkout/sessions"
+	})
+}
+
+// holdBack puts a gate before a sandbox that lets no request that matches through until release is closed. It sends a
+// signal for each of them.
+func holdBack(
+	t *testing.T, sandboxURL string, match func(*http.Request) bool,
+) (gate string, asked <-chan struct{}, release chan struct{}) {
 	t.Helper()
 	u, err := url.Parse(sandboxURL)
 	if err != nil {
@@ -82,7 +92,7 @@ func holdPages(t *testing.T, sandboxURL string) (gate string, asked <-chan struc
 	signals, release := make(chan struct{}, 10), make(chan struct{})
 	proxy := httputil.NewSingleHostReverseProxy(u)
 	server := httptest.NewServer(http.HandlerFunc(func(out http.ResponseWriter, r *http.Request) {
-		if r.Method == http.MethodPost && r.URL.Path == "/v1/checkout/sessions" {
+		if match(r) {
 			signals <- struct{}{}
 			select {
 			case <-release:

@@ -55,8 +55,8 @@ type driftError struct {
 
 // Run compares one account, or all accounts that ever bought.
 func (s stripeReconcileCmd) Run(ctx context.Context) error {
-	if s.Rate <= 0 || s.Rate > 1000 {
-		return ending{2, fmt.Errorf("--rate must be above 0 and up to 1000")}
+	if err := checkRate(s.Rate); err != nil {
+		return err
 	}
 	r := &driftReport{DryRun: s.DryRun, Last: s.After, Drift: []driftEntry{}, Errors: []driftError{}}
 	err := s.compare(ctx, r)
@@ -114,20 +114,36 @@ func (s stripeReconcileCmd) walk(ctx context.Context, c *audit.Comparison, again
 
 // comparison wires what a comparison needs.
 func (s stripeReconcileCmd) comparison(ctx context.Context) (_ *audit.Comparison, closeAll func() error, err error) {
-	log := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelError}))
-	at, err := s.openWithStripe(ctx, log)
+	at, syncer, err := s.openSyncer(ctx)
 	if err != nil {
 		return nil, nil, err
 	}
+	return &audit.Comparison{DB: at.db, Syncer: syncer, Repair: !s.DryRun, Pace: paceOf(s.Rate)}, at.close, nil
+}
+
+// openSyncer is openWithStripe for a command that syncs accounts.
+func (t target) openSyncer(ctx context.Context) (at atStripe, syncer *reconcile.Syncer, err error) {
+	log := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelError}))
+	if at, err = t.openWithStripe(ctx, log); err != nil {
+		return at, nil, err
+	}
 	items, err := catalogOf(at.config)
 	if err != nil {
-		return nil, nil, errors.Join(err, at.close())
+		return at, nil, errors.Join(err, at.close())
 	}
-	syncer := reconcile.New(at.db, at.gateway, items, policyOf(at.config), nil, log)
-	return &audit.Comparison{
-		DB: at.db, Syncer: syncer, Repair: !s.DryRun, Pace: time.Duration(float64(time.Second) / s.Rate),
-	}, at.close, nil
+	return at, reconcile.New(at.db, at.gateway, items, policyOf(at.config), nil, log), nil
 }
+
+// checkRate refuses an impossible --rate, in accounts a second.
+func checkRate(rate float64) error {
+	if rate <= 0 || rate > 1000 {
+		return ending{2, fmt.Errorf("--rate must be above 0 and up to 1000")}
+	}
+	return nil
+}
+
+// paceOf returns the least time from one account to the next.
+func paceOf(rate float64) time.Duration { return time.Duration(float64(time.Second) / rate) }
 
 func (r *driftReport) addAll(compared []audit.Compared, err error) error {
 	for _, c := range compared {

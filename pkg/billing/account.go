@@ -22,6 +22,7 @@ type Account struct {
 
 	Subscription *Subscription // the window in force; nil if there never was a subscription
 	TrialUsedAt  *time.Time    // since then no subscription of the account may begin with a trial
+	CutOver      *CutOver      // nil: no earlier system sold to its Stripe customer
 	Sync         SyncState
 	Parking      Parking
 

@@ -95,6 +95,7 @@ const (
 	MetadataTrialPoints   = "pointsync_trial_points"
 	MetadataGrantInterval = "pointsync_grant_interval"
 	MetadataRollover      = "pointsync_rollover"
+	MetadataAdoptedAt     = "pointsync_adopted_at" // when a price of another system became one of ours
 )
 
 // MetadataOrder and MetadataAccount tie Stripe's objects to our rows.

@@ -21,6 +21,8 @@ type StripeSubscription struct {
 	ID                 SubscriptionID
 	Status             SubscriptionStatus
 	Item               string // catalogue item, from the price's metadata
+	Price              PriceID
+	Sold               SoldAs
 	Quantity           int64
 	CurrentPeriodStart time.Time
 	CurrentPeriodEnd   time.Time
@@ -30,6 +32,14 @@ type StripeSubscription struct {
 	CollectionPaused   *CollectionPause // nil: invoices are collected
 	EndedAt            *time.Time
 	Created            time.Time
+}
+
+// SoldAs is what a price of ours says in its metadata besides its item.
+type SoldAs struct {
+	Terms *PriceTerms // nil if it has none
+	// When the price of another system became one of ours; nil if it always was. That system delivered what was paid
+	// for it before.
+	AdoptedAt *time.Time
 }
 
 // InvoiceStatus is Stripe's word for the state of an invoice.
@@ -79,9 +89,10 @@ func (i StripeInvoice) Settled() bool { return i.Status == InvoicePaid || i.Stat
 
 // StripeInvoiceLine is one line of an invoice. PeriodStart and PeriodEnd are the period that it pays for.
 type StripeInvoiceLine struct {
-	ID            string
-	Item          string      // from the price's metadata; "" for a price that is not ours
-	Terms         *PriceTerms // of the price; nil if it has none
+	ID    string
+	Item  string // from the price's metadata; "" for a price that is not ours
+	Price PriceID
+	SoldAs
 	Description   string
 	Amount        int64
 	Currency      string

@@ -84,9 +84,15 @@ type dueGrant struct {
 // begun. Of an earlier customer's invoice that was paid late it grants all months, until the year's end, because no
 // later sync sees that invoice.
 //
+// If an import took the customer over from another system, what that system delivered is not granted again.
+//
 // more reports whether the invoice must be looked at again: points that come month by month need it until the period is
 // over. An invoice with an item that is not understood grants nothing, and is looked at again until it is understood.
 func (d *Decision) grantInvoice(in Input, i billing.StripeInvoice, owed int64) (due []dueGrant, more bool) {
+	cutOver := cutOverOf(in, i)
+	if delivered(cutOver, i) {
+		return nil, false
+	}
 	p := readInvoice(in.Catalog, i)
 	d.Warnings = append(d.Warnings, p.warnings...)
 	if len(p.unknown) > 0 {
@@ -104,6 +110,9 @@ func (d *Decision) grantInvoice(in Input, i billing.StripeInvoice, owed int64) (
 		now = p.end
 	}
 	for n, s := range d.begun(cut, stopped(in, i, p.late), now) {
+		if !cutOver.Grants(paidAt(i), s.at, s.end, n > 0) {
+			continue
+		}
 		at, amount := s.at, paidShare(s.points, i, owed)
 		if n == 0 {
 			at, amount = i.Created, amount+p.trial
@@ -125,6 +134,37 @@ func (d *Decision) grantInvoice(in Input, i billing.StripeInvoice, owed int64) (
 		}})
 	}
 	return due, p.monthly && p.end.After(in.Now)
+}
+
+// cutOverOf returns until when an earlier system delivered what an invoice paid for: until its customer was imported, or
+// else until its price became ours.
+func cutOverOf(in Input, i billing.StripeInvoice) *billing.CutOver {
+	if in.Account.CutOver != nil {
+		return in.Account.CutOver
+	}
+	var cut *billing.CutOver
+	for _, l := range i.Lines {
+		if l.Item != "" && l.AdoptedAt != nil && (cut == nil || l.AdoptedAt.After(cut.At)) {
+			cut = &billing.CutOver{At: *l.AdoptedAt}
+		}
+	}
+	return cut
+}
+
+// delivered reports whether an earlier system delivered everything that an invoice paid for: it was paid before the
+// cut-over, and all its periods ended before it. Then it does not matter whether its items are still known.
+func delivered(c *billing.CutOver, i billing.StripeInvoice) bool {
+	return c != nil && paidAt(i).Before(c.At) && !slices.ContainsFunc(
+		i.Lines, func(l billing.StripeInvoiceLine) bool { return l.Item != "" && l.PeriodEnd.After(c.At) },
+	)
+}
+
+// paidAt returns when a paid invoice was paid. An invoice that Stripe made without a payment may not say it.
+func paidAt(i billing.StripeInvoice) time.Time {
+	if i.PaidAt == nil {
+		return i.Created
+	}
+	return *i.PaidAt
 }
 
 // sliceEnd returns when the points of a slice end. ended is the end of an earlier customer's subscription, else nil.

@@ -51,6 +51,7 @@ func TestVanished(t *testing.T) {
 	t.Parallel()
 	eachWorld(t, func(w *world) {
 		sold, _ := w.subscriber()
+		w.carries(true, func(c *catalog.Catalog) { c.Plans[0].Amount = 1000 })
 		price, err := w.Stripe.Price(w.t.Context(), "basic_monthly")
 		must(w.t, err)
 		w.Ask(http.MethodPost, "/v1/prices/"+string(price), url.Values{"metadata[pointsync_points]": {"many"}})

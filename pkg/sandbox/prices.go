@@ -1,6 +1,7 @@
 package sandbox
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 
@@ -219,7 +220,22 @@ func updatePrice(c *call) (any, error) {
 		}
 		found.Metadata = mergedMetadata(found.Metadata, c.p)
 	})
+	c.showPrice(*found)
 	return found, nil
+}
+
+// showPrice shows a price as it is now in the subscriptions that have it. Lines of invoices keep it as it was sold.
+func (w *world) showPrice(p price) {
+	for _, s := range w.Subscriptions.where(func(*subscription) bool { return true }) {
+		for n, item := range s.Items.Data {
+			if item.Price.ID == p.ID {
+				shown := *item
+				shown.Price = &p
+				s.Items.Data = slices.Clone(s.Items.Data) // an event may hold the old list
+				s.Items.Data[n] = &shown
+			}
+		}
+	}
 }
 
 func getPrice(c *call) (any, error) {

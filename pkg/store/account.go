@@ -54,6 +54,8 @@ type accountRow struct {
 	UnparkedAt      *stamp
 	GrantsApproved  bool `gorm:"not null"`
 	NextGrantAt     *stamp
+	CutOverAt       *stamp
+	CutOverRunning  bool  `gorm:"not null"`
 	LoginsEnded     int64 `gorm:"not null"`
 	DisabledAt      *stamp
 	DisabledReason  string `gorm:"not null"`
@@ -253,6 +255,9 @@ func toRowAccount(a billing.Account) accountRow {
 		CreatedAt:      stamp{a.CreatedAt},
 	}
 	row.TrialUsedAt = toStamp(a.TrialUsedAt)
+	if c := a.CutOver; c != nil {
+		row.CutOverAt, row.CutOverRunning = &stamp{c.At}, c.Running
+	}
 	row.setSubscription(a.Subscription)
 	return row
 }
@@ -293,5 +298,8 @@ func fromRowAccount(row accountRow) billing.Account {
 		CreatedAt:      row.CreatedAt.Time,
 	}
 	a.Subscription, a.TrialUsedAt = row.subscription(), fromStamp(row.TrialUsedAt)
+	if row.CutOverAt != nil {
+		a.CutOver = &billing.CutOver{At: row.CutOverAt.Time, Running: row.CutOverRunning}
+	}
 	return a
 }

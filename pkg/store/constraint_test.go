@@ -21,6 +21,7 @@ var broken = map[string]string{
 	"accounts_unsettled":   `UPDATE accounts SET unsettled = -1`,
 	"accounts_sub_status":  `UPDATE accounts SET sub_id = 'sub_1', sub_status = 'asleep'`,
 	"accounts_tickets":     `UPDATE accounts SET ticket_applied = 1`,
+	"accounts_cut_over":    `UPDATE accounts SET cut_over_running = true`,
 	"accounts_window":      `UPDATE accounts SET window_from = created_at`,
 	"accounts_sub":         `UPDATE accounts SET sub_status = 'active'`,
 	"orders_kind":          `UPDATE orders SET kind = 'gift'`,

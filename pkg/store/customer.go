@@ -44,6 +44,19 @@ func (tx *Tx) SetCustomer(ctx context.Context, id billing.AccountID, customer bi
 	return tx.enterCustomer(ctx, customer, id)
 }
 
+// ImportCustomer ties the account, whose lock this transaction holds and which has no customer, to a customer that
+// another system sold to until the cut-over. It is an error if another account has or had the customer.
+func (tx *Tx) ImportCustomer(
+	ctx context.Context, id billing.AccountID, customer billing.CustomerID, cut billing.CutOver,
+) error {
+	if err := tx.SetCustomer(ctx, id, customer); err != nil {
+		return err
+	}
+	return tx.saveAccount(
+		ctx, id, map[string]any{"cut_over_at": stamp{cut.At}, "cut_over_running": cut.Running},
+	)
+}
+
 // EndCustomer unties the account, whose lock this transaction holds, from a customer that was deleted at Stripe. The
 // id is kept, so events of that customer still find the account. It changes nothing if the account has another
 // customer by now.

@@ -41,6 +41,7 @@ func fromStripeSubscription(s *stripe.Subscription) billing.StripeSubscription {
 	}
 	if i := itemOfOurs(s); i != nil {
 		to.Item, to.Quantity = itemOf(i.Price), i.Quantity
+		to.Price, to.Sold = billing.PriceID(i.Price.ID), soldAs(i.Price)
 	}
 	return to
 }
@@ -76,10 +77,11 @@ func fromStripeInvoice(i *stripe.Invoice) billing.StripeInvoice {
 
 func fromStripeInvoiceLine(l *stripe.InvoiceLineItem) billing.StripeInvoiceLine {
 	to := billing.StripeInvoiceLine{
-		ID: l.ID, Item: itemOf(l.Price), Terms: termsOf(l.Price), Description: l.Description,
+		ID: l.ID, Item: itemOf(l.Price), SoldAs: soldAs(l.Price), Description: l.Description,
 		Amount: l.Amount, Currency: string(l.Currency), Quantity: l.Quantity, Proration: l.Proration,
 	}
 	if l.Price != nil {
+		to.Price = billing.PriceID(l.Price.ID)
 		to.UnitAmount, to.UnitCurrency = l.Price.UnitAmount, string(l.Price.Currency)
 		if l.Price.Recurring != nil {
 			to.Interval = billing.Interval(l.Price.Recurring.Interval)

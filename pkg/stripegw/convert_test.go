@@ -61,7 +61,7 @@ func TestFetchInvoices(t *testing.T) {
 			billing.StripeInvoice{Status: "paid", Created: sec(0), Lines: []billing.StripeInvoiceLine{{
 				ID:          "il_1",
 				Item:        "basic",
-				Terms:       &billing.PriceTerms{Points: 500},
+				SoldAs:      billing.SoldAs{Terms: &billing.PriceTerms{Points: 500}},
 				Description: "x",
 				Amount:      900,
 				Currency:    "eur",

@@ -65,7 +65,25 @@ func (g *Gateway) Fetch(ctx context.Context, want Want) (billing.Snapshot, error
 	case err != nil:
 		return billing.Snapshot{}, g.failure(err, "show the customer")
 	}
+	nameLines(s)
 	return s, nil
+}
+
+// nameLines names the item of lines whose price became ours after they were sold: a line may show its price as it was
+// then. Stripe does not document which of the two a line shows, so neither is relied on.
+func nameLines(s billing.Snapshot) {
+	for _, sub := range s.Subscriptions {
+		if sub.Item == "" || sub.Sold.AdoptedAt == nil {
+			continue
+		}
+		for _, i := range s.Invoices {
+			for n := range i.Lines {
+				if l := &i.Lines[n]; l.Item == "" && l.Price == sub.Price {
+					l.Item, l.SoldAs = sub.Item, sub.Sold
+				}
+			}
+		}
+	}
 }
 
 // fetchDeleted fetches what is left of a customer whose lists Stripe refuses.

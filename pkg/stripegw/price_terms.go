@@ -2,6 +2,7 @@ package stripegw
 
 import (
 	"strconv"
+	"time"
 
 	stripe "github.com/stripe/stripe-go/v76"
 
@@ -58,6 +59,22 @@ func termsOf(p *stripe.Price) *billing.PriceTerms {
 		return nil
 	}
 	return &t
+}
+
+// soldAs reads what a price says besides its item. An unreadable time of adoption is the latest there is: what is not
+// known to be ours grants nothing.
+func soldAs(p *stripe.Price) billing.SoldAs {
+	s := billing.SoldAs{Terms: termsOf(p)}
+	if p == nil || p.Metadata[billing.MetadataAdoptedAt] == "" {
+		return s
+	}
+	at, err := time.Parse(time.RFC3339, p.Metadata[billing.MetadataAdoptedAt])
+	if err != nil {
+		at = time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC)
+	}
+	at = at.UTC()
+	s.AdoptedAt = &at
+	return s
 }
 
 // metadataPoints reads a number of points, 0 for none. Its bound leaves room for a million times the number.

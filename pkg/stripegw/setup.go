@@ -3,6 +3,7 @@ package stripegw
 import (
 	"context"
 	"fmt"
+	"time"
 
 	stripe "github.com/stripe/stripe-go/v76"
 
@@ -105,17 +106,9 @@ func (g *Gateway) ensureWare(ctx context.Context, w ware) ([]Change, error) {
 		g.prices.forget(w.item)
 		changes = append(changes, Change(fmt.Sprintf("%s: price %s created, %s", w.item, current.ID, w.terms())))
 	case current.Metadata[billing.MetadataItem] != w.item || termsOf(current) == nil:
-		params := &stripe.PriceParams{Metadata: w.priceMetadata()}
-		params.Context = ctx
-		for _, key := range termsKeys { // an existing value that cannot be read is removed
-			if params.Metadata[key] == "" && current.Metadata[key] != "" {
-				params.Metadata[key] = ""
-			}
-		}
-		if _, err := g.api.Prices.Update(current.ID, params); err != nil {
+		if err := g.markPrice(ctx, w, current); err != nil {
 			return changes, err
 		}
-		g.prices.forget(w.item)
 		changes = append(
 			changes,
 			Change(fmt.Sprintf("%s: price %s marked as this item's, with %s", w.item, current.ID, pointsOf(w.grants))),
@@ -168,6 +161,23 @@ func (g *Gateway) createPrice(ctx context.Context, w ware) (*stripe.Price, error
 		params.Recurring = &stripe.PriceRecurringParams{Interval: stripe.String(string(w.interval))}
 	}
 	return g.api.Prices.New(params)
+}
+
+// markPrice writes on a price whose it is and what it grants, and if another system made it, since when.
+func (g *Gateway) markPrice(ctx context.Context, w ware, p *stripe.Price) error {
+	params := &stripe.PriceParams{Metadata: w.priceMetadata()}
+	params.Context = ctx
+	if p.Product == nil || p.Product.ID != w.productID() { // another system made it
+		params.Metadata[billing.MetadataAdoptedAt] = g.now().UTC().Format(time.RFC3339)
+	}
+	for _, key := range termsKeys { // an existing value that cannot be read is removed
+		if params.Metadata[key] == "" && p.Metadata[key] != "" {
+			params.Metadata[key] = ""
+		}
+	}
+	_, err := g.api.Prices.Update(p.ID, params)
+	g.prices.forget(w.item)
+	return err
 }
 
 // archiveOthers also archives what an earlier run left behind if it stopped between creating and archiving. Prices

@@ -13,8 +13,7 @@ import (
 type Terms struct {
 	billing.StripeSubscription
 	ItemID        string // si_…
-	Price         billing.PriceID
-	UnitAmount    int64 // of one seat for one interval, as it is charged now
+	UnitAmount    int64  // of one seat for one interval, as it is charged now
 	Currency      string
 	Interval      billing.Interval
 	IntervalCount int64
@@ -65,7 +64,7 @@ func fromStripeTerms(s *stripe.Subscription) Terms {
 	}
 	if i := itemOfOurs(s); i != nil && i.Price.Recurring != nil {
 		to.ItemID, to.Quantity = i.ID, i.Quantity
-		to.Price, to.UnitAmount = billing.PriceID(i.Price.ID), i.Price.UnitAmount
+		to.UnitAmount = i.Price.UnitAmount
 		to.Interval = billing.Interval(i.Price.Recurring.Interval)
 		to.IntervalCount = max(i.Price.Recurring.IntervalCount, 1)
 	}

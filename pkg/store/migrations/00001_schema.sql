@@ -63,6 +63,10 @@ CREATE TABLE accounts (
     last_synced_at    timestamptz,
     -- When points that are already paid for are granted next. A job syncs the account then.
     next_grant_at     timestamptz,
+    -- When an import took the account's customer over from another system, and whether the periods that ran then are
+    -- granted here. What was paid before is not granted again.
+    cut_over_at       timestamptz,
+    cut_over_running  boolean NOT NULL,
 
     -- A parked account: a day's grants would exceed the operator's limits, so they wait until a person approves them.
     parked_at         timestamptz,
@@ -80,6 +84,7 @@ CREATE TABLE accounts (
     deleted_at        timestamptz,
 
     CONSTRAINT accounts_tickets CHECK (ticket_applied <= ticket_issued),
+    CONSTRAINT accounts_cut_over CHECK (cut_over_at IS NOT NULL OR NOT cut_over_running),
     CONSTRAINT accounts_window CHECK ((window_from IS NULL) = (window_until IS NULL)),
     CONSTRAINT accounts_sub CHECK ((sub_id IS NULL) = (sub_status IS NULL)),
     CONSTRAINT accounts_sub_next CHECK ((sub_next_plan IS NULL) = (sub_next_at IS NULL)

@@ -1,0 +1,309 @@
+package account
+
+import (
+	"context"
+	"maps"
+	"regexp"
+	"slices"
+
+	"github.com/pointsync/pointsync/pkg/billing"
+	"github.com/pointsync/pointsync/pkg/ledger"
+	"github.com/pointsync/pointsync/pkg/store"
+	"github.com/pointsync/pointsync/pkg/stripegw"
+)
+
+// ImportReason is why a customer is skipped.
+type ImportReason string
+
+// The reasons.
+const (
+	ImportOurs              ImportReason = "ours"
+	ImportDeleted           ImportReason = "deleted"
+	ImportUnknownCustomer   ImportReason = "unknown-customer"
+	ImportTwoSubscriptions  ImportReason = "two-subscriptions"
+	ImportNoMatch           ImportReason = "no-match"
+	ImportBadExternalID     ImportReason = "bad-external-id"
+	ImportBadEmail          ImportReason = "bad-email"
+	ImportSameExternalID    ImportReason = "same-external-id"
+	ImportSameEmail         ImportReason = "same-email"
+	ImportUnverifiedEmail   ImportReason = "unverified-email"
+	ImportEmailTaken        ImportReason = "email-taken"
+	ImportAccountTaken      ImportReason = "account-has-customer"
+	ImportFormerCustomer    ImportReason = "former-customer"
+	ImportAccountClosed     ImportReason = "account-closed"
+	ImportBalanceDiffers    ImportReason = "balance-differs"
+	ImportBalanceHasExpired ImportReason = "balance-expired"
+)
+
+// details explain the reasons to an operator. One that ends with a blank is followed by an account.
+var details = map[ImportReason]string{
+	ImportOurs:              "pointsync made this customer, for an account that does not have it",
+	ImportDeleted:           "the customer was deleted at Stripe",
+	ImportUnknownCustomer:   "the file of balances names it, and Stripe has no such customer",
+	ImportTwoSubscriptions:  "it has more than one live subscription of ours: cancel all but one",
+	ImportNoMatch:           "it has neither an external id nor an email",
+	ImportBadExternalID:     "its external id must be 1 to 255 visible characters of ASCII",
+	ImportBadEmail:          "its email is not an address",
+	ImportSameExternalID:    "another customer has the same external id",
+	ImportSameEmail:         "another customer has the same email",
+	ImportUnverifiedEmail:   "its email was never verified here, so it may be someone else's account: ",
+	ImportEmailTaken:        "its email belongs to an account without its external id: ",
+	ImportAccountTaken:      "the account has another customer: ",
+	ImportFormerCustomer:    "the account had another customer before: ",
+	ImportAccountClosed:     "the account is disabled, or is being deleted: ",
+	ImportBalanceDiffers:    "it got another opening balance before: ",
+	ImportBalanceHasExpired: "its opening balance would have expired already",
+}
+
+func (r ImportReason) detail(a billing.AccountID) string {
+	text := details[r]
+	if text[len(text)-1] == ' ' {
+		text += string(a)
+	}
+	return text
+}
+
+// candidate is a customer to import.
+type candidate struct {
+	stripegw.Customer
+	externalID, email string // email is normalized
+	plan              string // of its live subscription, "" for none
+	subscriptions     int    // that are live and ours
+	unfit             ImportReason
+}
+
+// find reads which customers are to be imported. All of them are read first, because two customers with one email must
+// both be skipped, in whatever order Stripe lists them.
+func (i *Import) find(ctx context.Context) ([]candidate, Read, error) {
+	found, r, err := i.subscribers(ctx)
+	if err != nil {
+		return nil, r, err
+	}
+	for _, id := range slices.Sorted(maps.Keys(i.Balances)) {
+		if _, ok := found[id]; ok {
+			continue
+		}
+		c := candidate{Customer: stripegw.Customer{ID: id}}
+		err := i.patiently(ctx, func() (err error) { c.Customer, err = i.Stripe.Customer(ctx, id); return err })
+		switch {
+		case billing.CodeOf(err) == billing.ENotFound:
+			c.Customer.ID, c.unfit = id, ImportUnknownCustomer
+		case err != nil:
+			return nil, r, err
+		}
+		found[id] = &c
+	}
+	all := make([]candidate, 0, len(found))
+	for _, id := range slices.Sorted(maps.Keys(found)) {
+		i.name(found[id])
+		all = append(all, *found[id])
+	}
+	r.Customers = len(all)
+	return withoutTwins(all), r, nil
+}
+
+// subscribers reads all subscriptions that have not ended, and returns the customers of those that are ours and live.
+func (i *Import) subscribers(ctx context.Context) (map[billing.CustomerID]*candidate, Read, error) {
+	found, r := map[billing.CustomerID]*candidate{}, Read{OtherPrices: map[billing.PriceID]int{}}
+	last := billing.SubscriptionID("")
+	for more := true; more; {
+		var page []stripegw.Subscribed
+		if err := i.patiently(ctx, func() (err error) {
+			page, more, err = i.Stripe.SubscribedAfter(ctx, last)
+			return err
+		}); err != nil {
+			return nil, r, err
+		}
+		for _, s := range page {
+			last = s.ID
+			r.Subscriptions++
+			if s.Item == "" {
+				for _, p := range s.Prices {
+					r.OtherPrices[p]++
+				}
+			}
+			if s.Item == "" || !s.Status.Live() {
+				continue
+			}
+			c, ok := found[s.Customer.ID]
+			if !ok {
+				c = &candidate{Customer: s.Customer}
+				found[c.ID] = c
+			}
+			c.plan = s.Item
+			c.subscriptions++
+		}
+		more = more && len(page) > 0
+	}
+	return found, r, nil
+}
+
+// externalIDs matches what the contract allows as an external id.
+var externalIDs = regexp.MustCompile(`^[\x21-\x7e]{1,255}$`)
+
+// name reads what leads from a customer to an account, and whether the customer can be imported at all.
+func (i *Import) name(c *candidate) {
+	c.externalID = c.Metadata[i.ExternalID]
+	email, err := NormalizeEmail(c.Email)
+	if err == nil {
+		c.email = email
+	}
+	switch {
+	case c.unfit != "":
+	case c.Deleted:
+		c.unfit = ImportDeleted
+	case c.subscriptions > 1:
+		c.unfit = ImportTwoSubscriptions
+	case c.Metadata[billing.MetadataAccount] != "":
+		c.unfit = ImportOurs
+	case c.externalID != "" && !externalIDs.MatchString(c.externalID):
+		c.externalID, c.unfit = "", ImportBadExternalID
+	case c.Email != "" && err != nil:
+		c.unfit = ImportBadEmail
+	case c.externalID == "" && c.email == "":
+		c.unfit = ImportNoMatch
+	}
+}
+
+// withoutTwins marks customers who share an external id or an email: no one but the operator knows whose account it is.
+func withoutTwins(all []candidate) []candidate {
+	ids, emails := map[string]int{}, map[string]int{}
+	for _, c := range all {
+		ids[c.externalID]++
+		emails[c.email]++
+	}
+	for n := range all {
+		c := &all[n]
+		switch {
+		case c.unfit != "":
+		case c.externalID != "" && ids[c.externalID] > 1:
+			c.unfit = ImportSameExternalID
+		case c.email != "" && emails[c.email] > 1:
+			c.unfit = ImportSameEmail
+		}
+	}
+	return all
+}
+
+// known returns the account that the customer has already, locked. The account is empty if there is none.
+func (i *Import) known(ctx context.Context, tx *store.Tx, c candidate) (billing.Account, ImportReason, error) {
+	a, err := tx.LockAccountByCustomer(ctx, c.ID)
+	switch {
+	case billing.CodeOf(err) == billing.ENotFound:
+		return billing.Account{}, c.unfit, nil
+	case err != nil:
+		return a, "", err
+	case a.CustomerID != c.ID:
+		return a, ImportFormerCustomer, nil
+	}
+	return a, "", nil
+}
+
+// match returns the account that a customer belongs to by its external id, or else by its email, locked. The account is
+// empty if there is none. An email leads only to an account that has verified it: anyone can register an address before
+// its owner comes.
+func (i *Import) match(ctx context.Context, tx *store.Tx, c candidate) (a billing.Account, _ ImportReason, err error) {
+	if c.externalID != "" {
+		a.ID, err = tx.AccountOfExternalID(ctx, c.externalID)
+		if err == nil {
+			return fit(ctx, tx, a.ID, c)
+		}
+		if a.ID = ""; billing.CodeOf(err) != billing.ENotFound {
+			return a, "", err
+		}
+	}
+	if c.email == "" {
+		return a, "", nil
+	}
+	found, err := tx.AccountByEmail(ctx, c.email)
+	switch {
+	case billing.CodeOf(err) == billing.ENotFound:
+		return a, "", nil
+	case err != nil:
+		return a, "", err
+	case found.CustomerID == c.ID, c.externalID != "" && found.ExternalID == c.externalID:
+		return a, "", errPlaced
+	case c.externalID != "":
+		return found, ImportEmailTaken, nil
+	case found.EmailVerifiedAt == nil:
+		return found, ImportUnverifiedEmail, nil
+	}
+	a, reason, err := fit(ctx, tx, found.ID, c)
+	if err == nil && a.Email != c.email {
+		err = errEmailMoved
+	}
+	return a, reason, err
+}
+
+// fit locks an account and reports why it cannot get a customer.
+func fit(
+	ctx context.Context, tx *store.Tx, id billing.AccountID, c candidate,
+) (billing.Account, ImportReason, error) {
+	a, err := tx.LockAccount(ctx, id)
+	if err != nil {
+		return a, "", err
+	}
+	former, err := tx.FormerCustomers(ctx, id)
+	switch {
+	case err != nil:
+		return a, "", err
+	case a.CustomerID == c.ID:
+		return a, "", errPlaced
+	case a.Closed() != nil:
+		return a, ImportAccountClosed, nil
+	case a.CustomerID != "":
+		return a, ImportAccountTaken, nil
+	case len(former) > 0:
+		return a, ImportFormerCustomer, nil
+	}
+	return a, "", nil
+}
+
+// openingKey returns the grant key of a customer's opening balance.
+func openingKey(id billing.CustomerID) string { return "import:" + string(id) }
+
+// checkOpening reports why a customer's opening balance cannot be granted. One that was granted before is no obstacle.
+func (i *Import) checkOpening(
+	ctx context.Context, tx *store.Tx, a billing.Account, c candidate,
+) (ImportReason, error) {
+	b, ok := i.Balances[c.ID]
+	if !ok {
+		return "", nil
+	}
+	if a.ID != "" {
+		lot, granted, err := tx.LotByGrant(ctx, a.ID, openingKey(c.ID))
+		switch {
+		case err != nil:
+			return "", err
+		case granted && lot.Granted != b.Points:
+			return ImportBalanceDiffers, nil
+		case granted:
+			return "", nil
+		}
+	}
+	if b.ExpiresAt != nil && !b.ExpiresAt.After(tx.Now) {
+		return ImportBalanceHasExpired, nil
+	}
+	return "", nil
+}
+
+// open grants the opening balance of a customer, once.
+func (i *Import) open(
+	ctx context.Context, tx *store.Tx, a billing.Account, c candidate,
+) (_ billing.Account, granted billing.Points, err error) {
+	b, ok := i.Balances[c.ID]
+	if !ok || b.Points == 0 {
+		return a, 0, nil
+	}
+	if a, err = tx.LockAccount(ctx, a.ID); err != nil {
+		return a, 0, err
+	}
+	a, ok, err = ledger.Grant(ctx, tx, a, billing.Grant{
+		Key: openingKey(c.ID), Source: "import", Amount: b.Points, ExpiresAt: b.ExpiresAt,
+		Description: "opening balance",
+	})
+	if !ok {
+		return a, 0, err
+	}
+	return a, b.Points, err
+}

@@ -1,0 +1,193 @@
+package account
+
+import (
+	"errors"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"reflect"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/pointsync/pointsync/pkg/billing"
+	"github.com/pointsync/pointsync/pkg/store"
+	"github.com/pointsync/pointsync/pkg/store/storetest"
+)
+
+func person(email, externalID string) url.Values {
+	form := url.Values{"email": {email}}
+	if externalID != "" {
+		form.Set("metadata[external_id]", externalID)
+	}
+	return form
+}
+
+// Proves what becomes of each kind of customer, that a dry run says the same and changes nothing, and that a second run
+// finds everyone known. What was paid before the cut-over grants nothing, the next period grants its points, and the
+// comparison with Stripe finds no difference.
+func TestImport(t *testing.T) {
+	t.Parallel()
+	storetest.EachDialect(t, func(t *testing.T, dialect store.Dialect) {
+		s := newOldShop(t, dialect, map[string]url.Values{
+			"new":        person("New@Example.com", "u-1"),
+			"by email":   person("mail@example.com", ""),
+			"verified":   person("verified@example.com", ""),
+			"unverified": person("unverified@example.com", ""),
+			"taken":      person("taken@example.com", "u-2"),
+			"twin":       person("twin@example.com", ""),
+			"other twin": person("TWIN@example.com", "u-3"),
+			"nobody":     {"name": {"Nobody"}},
+			"odd id":     person("odd@example.com", "ü"),
+			"closed":     {"metadata[external_id]": {"u-closed"}},
+			"two":        person("two@example.com", ""),
+			"ours":       {"email": {"ours@example.com"}, "metadata[pointsync_account]": {"acc_gone"}},
+			"differs":    person("differs@example.com", ""),
+		})
+		s.subscribe("two", s.price)
+		s.customer("only points", person("points@example.com", ""))
+		s.customer("deleted", person("deleted@example.com", ""))
+		s.Ask(http.MethodDelete, "/v1/customers/"+string(s.ids["deleted"]), nil)
+		s.ids["unknown"] = "cus_nowhere"
+		s.customer("other price", person("other@example.com", ""))
+		s.subscribe("other price", s.newPrice())
+		s.accounts()
+		past := s.Now().Add(-time.Hour)
+		i := s.importer(s.db, map[string]OpeningBalance{
+			"new": {Points: 120}, "only points": {Points: 50}, "deleted": {Points: 1}, "unknown": {Points: 1},
+			"differs": {Points: 9, ExpiresAt: &past},
+		})
+		want := map[string]string{
+			"new": "made 0+120", "by email": "made", "verified": "linked", "unverified": "unverified-email",
+			"taken": "email-taken", "twin": "same-email", "other twin": "same-email", "nobody": "no-match",
+			"odd id": "bad-external-id", "closed": "account-closed", "two": "two-subscriptions", "ours": "ours",
+			"only points": "made 0+50", "deleted": "deleted", "unknown": "unknown-customer",
+			"differs": "balance-expired",
+		}
+		count := func() int { return storetest.Count(t, s.db, `SELECT count(*) FROM accounts WHERE version > 0`) }
+		before := count()
+		i.DryRun = true
+		if got := s.run(i); !reflect.DeepEqual(got, want) || count() != before {
+			t.Errorf("a dry run says\n%v, want\n%v, and %d accounts are new", got, want, count()-before)
+		}
+		i.DryRun = false
+		if got := s.run(i); !reflect.DeepEqual(got, want) {
+			t.Errorf("a run says\n%v, want\n%v", got, want)
+		}
+		a := s.wantPoints("new", 120)
+		if a.ExternalID != "u-1" || a.Email != "new@example.com" || a.EmailVerifiedAt != nil || a.PasswordHash != "" ||
+			a.Subscription == nil || a.Subscription.Status != billing.SubActive || a.TrialUsedAt == nil {
+			t.Errorf("the new account is %+v", a)
+		}
+		i.Balances[s.ids["new"]] = OpeningBalance{Points: 121}
+		want["new"], want["by email"], want["verified"], want["only points"] =
+			"balance-differs", "known", "known", "known"
+		if got := s.run(i); !reflect.DeepEqual(got, want) {
+			t.Errorf("a second run says\n%v, want\n%v", got, want)
+		}
+		s.wantPoints("verified", 0)
+		s.Advance(31 * 24 * time.Hour)
+		_, err := i.Syncer.Sync(t.Context(), a.ID, billing.CauseEvent)
+		must(t, err)
+		s.wantPoints("new", 620)
+	})
+}
+
+// accounts makes the accounts that TestImport finds.
+func (s *oldShop) accounts() {
+	s.t.Helper()
+	ctx := s.t.Context()
+	must(s.t, s.db.InTx(ctx, func(tx *store.Tx) error {
+		var errs []error
+		for email, externalID := range map[string]string{
+			"verified@example.com": "", "unverified@example.com": "", "taken@example.com": "", "": "u-closed",
+		} {
+			a := newAccount(tx.Now, email, "a hash")
+			a.ExternalID = externalID
+			if email == "verified@example.com" {
+				a.EmailVerifiedAt = &tx.Now
+			}
+			if externalID != "" {
+				a.DisabledAt, a.DisabledReason = &tx.Now, "fraud"
+				_, err := tx.EnterExternalID(ctx, externalID, a.ID)
+				errs = append(errs, err)
+			}
+			errs = append(errs, tx.InsertAccount(ctx, a))
+		}
+		return errors.Join(errs...)
+	}))
+}
+
+// Proves that a run that ends in the middle is finished by the next one, with each point granted once: after accounts
+// were made and Stripe did not reply to their syncs, and after it stopped between two customers.
+func TestImportContinues(t *testing.T) {
+	t.Parallel()
+	storetest.EachDialect(t, func(t *testing.T, dialect store.Dialect) {
+		s := newOldShop(t, dialect, map[string]url.Values{
+			"ada": person("ada@example.com", ""), "bob": person("bob@example.com", ""),
+		})
+		i := s.importer(s.db, map[string]OpeningBalance{"ada": {Points: 7}, "bob": {Points: 7}})
+		i.CutOver.Running = true
+		s.Gate.Intercept(func(out http.ResponseWriter, r *http.Request) {
+			if r.URL.Query().Get("customer") == string(s.ids["ada"]) {
+				out.WriteHeader(http.StatusTooManyRequests)
+				return
+			}
+			s.Gate.Stripe.ServeHTTP(out, r)
+		})
+		if got := s.run(i)["ada"]; got != "failed" {
+			t.Errorf("with Stripe away, ada is %s", got)
+		}
+		s.Gate.Open()
+		if a := s.row("ada"); a.Available != 7 || a.Sync.TicketApplied != 0 || a.Subscription != nil {
+			t.Errorf("the account that was never synced is %+v", a)
+		}
+		if err := i.Run(t.Context(), func(Read) {}, func(Imported) error { return errKilled }); !errors.Is(err, errKilled) {
+			t.Errorf("the run ends with %v", err)
+		}
+		if got := s.run(i); !strings.HasPrefix(got["ada"], "known") || got["bob"] != "known" {
+			t.Errorf("the last run says %v", got)
+		}
+		s.wantPoints("ada", 507)
+		s.wantPoints("bob", 507)
+	})
+}
+
+// Proves that imports that run at once, and a server that syncs in the meantime, make one account of each customer and
+// grant each point once.
+func TestImportTogether(t *testing.T) {
+	t.Parallel()
+	storetest.EachDialect(t, func(t *testing.T, dialect store.Dialect) {
+		s := newOldShop(t, dialect, map[string]url.Values{
+			"ada": person("ada@example.com", "u-1"), "bob": person("bob@example.com", ""),
+			"eve": person("eve@example.com", "u-2"),
+		})
+		balances := map[string]OpeningBalance{"ada": {Points: 7}, "bob": {Points: 7}, "eve": {Points: 7}}
+		var runs sync.WaitGroup
+		for range 4 {
+			i := s.importer(s.db, balances)
+			i.CutOver.Running = true
+			runs.Go(func() {
+				err := i.Run(t.Context(), func(Read) {}, func(done Imported) error {
+					if done.Outcome == ImportSkipped || done.Outcome == ImportFailed {
+						t.Errorf("it says %+v", done)
+					}
+					_, err := s.Syncer(s.db, s.Stripe, slog.New(slog.DiscardHandler)).
+						Sync(t.Context(), done.Account, billing.CauseEvent)
+					return err
+				})
+				if err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		runs.Wait()
+		if n := storetest.Count(t, s.db, `SELECT count(*) FROM accounts WHERE version > 0`); n != 3 {
+			t.Errorf("%d accounts were made", n)
+		}
+		for name := range balances {
+			s.wantPoints(name, 507)
+		}
+	})
+}
