@@ -95,6 +95,12 @@ func printStory(out io.Writer, a billing.Account, topUp billing.TopUp, story []a
 			s.CurrentPeriodEnd.UTC().Format(time.DateTime),
 		)
 	}
+	if c := a.CutOver; c != nil {
+		fmt.Fprintf(
+			&b, "imported: what its customer paid before %s brings no points here\n",
+			c.At.UTC().Format(time.DateTime),
+		)
+	}
 	if t := topUp; t.Status != "" {
 		fmt.Fprintf(
 			&b, "top-up %s: %d × %s for %d %s below %d points, at most %d a month\n", topUpStatus(t), t.Quantity,

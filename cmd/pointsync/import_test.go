@@ -77,7 +77,7 @@ func TestImportCommand(t *testing.T) {
 		}
 	}
 	if said := p.run(0, "explain", "u-1"); !strings.Contains(said, "70 points available") ||
-		!strings.Contains(said, "basic_monthly is active") {
+		!strings.Contains(said, "basic_monthly is active") || !strings.Contains(said, "imported: what") {
 		t.Errorf("the account is %q", said)
 	}
 	p.run(0, "audit")

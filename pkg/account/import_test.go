@@ -44,6 +44,8 @@ func TestImport(t *testing.T) {
 			"two":        person("two@example.com", ""),
 			"ours":       {"email": {"ours@example.com"}, "metadata[pointsync_account]": {"acc_gone"}},
 			"differs":    person("differs@example.com", ""),
+			"has one":    person("has@example.com", ""),
+			"had one":    person("had@example.com", ""),
 		})
 		s.subscribe("two", s.price)
 		s.customer("only points", person("points@example.com", ""))
@@ -63,7 +65,7 @@ func TestImport(t *testing.T) {
 			"taken": "email-taken", "twin": "same-email", "other twin": "same-email", "nobody": "no-match",
 			"odd id": "bad-external-id", "closed": "account-closed", "two": "two-subscriptions", "ours": "ours",
 			"only points": "made 0+50", "deleted": "deleted", "unknown": "unknown-customer",
-			"differs": "balance-expired",
+			"differs": "balance-expired", "has one": "account-has-customer", "had one": "former-customer",
 		}
 		count := func() int { return storetest.Count(t, s.db, `SELECT count(*) FROM accounts WHERE version > 0`) }
 		before := count()
@@ -102,11 +104,15 @@ func (s *oldShop) accounts() {
 		var errs []error
 		for email, externalID := range map[string]string{
 			"verified@example.com": "", "unverified@example.com": "", "taken@example.com": "", "": "u-closed",
+			"has@example.com": "", "had@example.com": "",
 		} {
 			a := newAccount(tx.Now, email, "a hash")
 			a.ExternalID = externalID
-			if email == "verified@example.com" {
+			if email != "unverified@example.com" {
 				a.EmailVerifiedAt = &tx.Now
+			}
+			if strings.HasPrefix(email, "ha") {
+				a.CustomerID = billing.CustomerID("cus_" + email[:3])
 			}
 			if externalID != "" {
 				a.DisabledAt, a.DisabledReason = &tx.Now, "fraud"
@@ -114,6 +120,9 @@ func (s *oldShop) accounts() {
 				errs = append(errs, err)
 			}
 			errs = append(errs, tx.InsertAccount(ctx, a))
+			if email == "had@example.com" {
+				errs = append(errs, tx.EndCustomer(ctx, a.ID, a.CustomerID))
+			}
 		}
 		return errors.Join(errs...)
 	}))

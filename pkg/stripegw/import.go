@@ -41,7 +41,9 @@ func (g *Gateway) SubscribedAfter(
 		found := Subscribed{StripeSubscription: fromStripeSubscription(s), Customer: fromStripeCustomer(s.Customer)}
 		if s.Items != nil {
 			for _, i := range s.Items.Data {
-				found.Prices = append(found.Prices, billing.PriceID(i.Price.ID))
+				if i.Price != nil {
+					found.Prices = append(found.Prices, billing.PriceID(i.Price.ID))
+				}
 			}
 		}
 		page = append(page, found)
