@@ -111,7 +111,7 @@ func (i importCmd) run(ctx context.Context, r *importReport, out io.Writer) (err
 	w := account.Import{
 		DB: at.db, Stripe: at.gateway, Syncer: syncer, ExternalID: i.ExternalID, Balances: balances, DryRun: !i.Yes,
 		CutOver: billing.CutOver{At: i.CutOver.UTC().Truncate(time.Second), Running: i.Grant == "current"},
-		Pace:    paceOf(i.Rate), Wait: wait,
+		Pace:    paceOf(i.Rate), Wait: wait, Reading: tellReading,
 	}
 	err = w.Run(ctx, func(found account.Read) {
 		r.read(found)
@@ -140,6 +140,13 @@ func wait(ctx context.Context, d time.Duration) error {
 		return nil
 	case <-ctx.Done():
 		return ctx.Err()
+	}
+}
+
+// tellReading says now and then how many subscriptions were read, because the customers of all are read first.
+func tellReading(n int) {
+	if n%(10*progressEvery) == 0 {
+		fmt.Fprintf(os.Stderr, "%d subscriptions read\n", n)
 	}
 }
 

@@ -28,7 +28,9 @@ type Import struct {
 	ExternalID string
 	Balances   map[billing.CustomerID]OpeningBalance
 	DryRun     bool
-	Pace       time.Duration // the least time from one customer that Stripe is asked for to the next
+	// Reading is called after each page of subscriptions, with how many were read; nil: no one is told.
+	Reading func(subscriptions int)
+	Pace    time.Duration // the least time from one customer that Stripe is asked for to the next
 	// Wait waits before a request that Stripe's limit refused is repeated, and between two customers. It returns an
 	// error if the context ends first.
 	Wait func(ctx context.Context, d time.Duration) error
