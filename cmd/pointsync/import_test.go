@@ -41,7 +41,9 @@ func TestImportCommand(t *testing.T) {
 			t.Errorf("%v %s says %q", adopt, c.more, said)
 		}
 	}
-	if said := p.run(1, "stripe", "adopt", price, "pro_monthly"); !strings.Contains(said, "it is one of basic_monthly") {
+	if said := p.run(
+		1, "stripe", "adopt", price, "pro_monthly",
+	); !strings.Contains(said, "it is one of basic_monthly") {
 		t.Errorf("adopting it again for another plan says %q", said)
 	}
 	file := filepath.Join(t.TempDir(), "balances.csv")

@@ -152,7 +152,8 @@ func TestImportContinues(t *testing.T) {
 		if a := s.row("ada"); a.Available != 7 || a.Sync.TicketApplied != 0 || a.Subscription != nil {
 			t.Errorf("the account that was never synced is %+v", a)
 		}
-		if err := i.Run(t.Context(), func(Read) {}, func(Imported) error { return errKilled }); !errors.Is(err, errKilled) {
+		killed := func(Imported) error { return errKilled }
+		if err := i.Run(t.Context(), func(Read) {}, killed); !errors.Is(err, errKilled) {
 			t.Errorf("the run ends with %v", err)
 		}
 		if got := s.run(i); !strings.HasPrefix(got["ada"], "known") || got["bob"] != "known" {

@@ -220,8 +220,8 @@ func TestOutgoingReplicas(t *testing.T) {
 	}
 }
 
-// Proves on PostgreSQL that the calls for two endpoints never lock the jobs of both. The queue, which notes many finished
-// jobs in one statement and locks them in any order, would wait for the calls, and they for the queue.
+// Proves on PostgreSQL that the calls for two endpoints never lock the jobs of both. The queue, which notes many
+// finished jobs in one statement and locks them in any order, would wait for the calls, and they for the queue.
 func TestCallLocksOneJobOnPostgres(t *testing.T) {
 	t.Parallel()
 	clock, ctx := storetest.NewClock(), t.Context()

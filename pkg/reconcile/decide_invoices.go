@@ -136,8 +136,8 @@ func (d *Decision) grantInvoice(in Input, i billing.StripeInvoice, owed int64) (
 	return due, p.monthly && p.end.After(in.Now)
 }
 
-// cutOverOf returns until when an earlier system delivered what an invoice paid for: until its customer was imported, or
-// else until its price became ours.
+// cutOverOf returns until when an earlier system delivered what an invoice paid for: until its customer was imported,
+// or else until its price became ours.
 func cutOverOf(in Input, i billing.StripeInvoice) *billing.CutOver {
 	if in.Account.CutOver != nil {
 		return in.Account.CutOver

@@ -9,8 +9,8 @@ import (
 )
 
 // AdoptPrice makes a price that another system made one of a plan: it writes on the price which plan that is, what it
-// grants, and since when. What was paid for it before grants nothing. It returns what it changes, or "" if the price was
-// adopted already. Without do, it changes nothing.
+// grants, and since when. What was paid for it before grants nothing. It returns what it changes, or "" if the price
+// was adopted already. Without do, it changes nothing.
 //
 // The price must be charged as often as the plan, and by quantity. Its amount and currency may differ: its subscribers
 // keep paying them. Errors: EInvalid, EStripeUnavailable, EStripeRefused.
