@@ -61,7 +61,7 @@ TESTFLAGS ?=
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help dev demo test test-sqlite quick cover bench generate screenshots check generated format vet lint tidy contract postman postman-serve client client-pack guides site browser conformance attack fuzz fuzz-api sbom vuln speed npm release release-check release-dry-run sim sim-long proofs counts mutants login-load tools build docker-steps postgres race servers sqlite
+.PHONY: help dev demo test test-sqlite quick cover bench generate screenshots check generated format vet lint tidy contract postman postman-serve client client-pack shop-client guides site browser conformance attack fuzz fuzz-api sbom vuln speed npm release release-check release-dry-run sim sim-long proofs counts mutants login-load tools build docker-steps postgres race servers sqlite
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' Makefile
@@ -167,6 +167,9 @@ client: $(NODE_TOOLS) ## build the TypeScript client; check its types and size; 
 
 client-pack: $(NODE_TOOLS) ## build the TypeScript client and pack it into bin, for `npm install`
 	node .ci/client.mjs --pack
+
+shop-client: $(NODE_TOOLS) ## write the TypeScript client in one file for the demo shop; run it after a change of the client
+	node .ci/client.mjs --shop
 
 guides: $(NODE_TOOLS) ## do what docs/guides say, each in an empty folder and against a fresh `dev`
 	$(HEADLINE) 'guides: docs/guides, as they say'

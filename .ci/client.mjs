@@ -1,23 +1,27 @@
 // Builds, measures and tests docs/clients/typescript. The package is packed and installed as its users install it; then
 // its types are compiled into a program, and its tests run against a fresh `pointsync dev`, in Node and in Chromium.
-// With --pack it only builds the package and packs it into bin.
+// With --pack it only builds the package and packs it into bin. With --shop it builds the package and writes it in one
+// file for the demo shop; without, it fails if that file is not current.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { cpSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
-import { build, install, pack, source, tool } from './client/package.mjs';
+import { build, install, modules, pack, source, tool } from './client/package.mjs';
 import { root, withBinary, withDev } from './dev.mjs';
 
+const inShop = join(root, 'api/shop/client.js');
 const limit = 8 * 1024; // bytes, with openapi-fetch, minified and compressed
 
 build();
 if (process.argv.includes('--pack')) console.log(pack(join(root, 'bin')));
+else if (process.argv.includes('--shop')) writeFileSync(inShop, oneFile());
 else process.exitCode = await check();
 
 async function check() {
   measure();
+  if (readFileSync(inShop, 'utf8') !== oneFile()) throw new Error('api/shop/client.js is not current: run make shop-client');
   const user = mkdtempSync(join(tmpdir(), 'pointsync-client-'));
   try {
     install(user);
@@ -35,9 +39,24 @@ async function check() {
   }
 }
 
+// bundle returns the client and openapi-fetch in one module.
+function bundle(...more) {
+  const args = ['docs/clients/typescript/dist/index.js', '--bundle', '--format=esm', ...more];
+  return tool('esbuild', args, { cwd: root, stdio: ['ignore', 'pipe', 'inherit'] }).stdout;
+}
+
+function oneFile() {
+  const { version, license } = JSON.parse(readFileSync(join(modules, 'openapi-fetch/package.json'), 'utf8'));
+  const [rights] = /^Copyright.*$/m.exec(readFileSync(join(modules, 'openapi-fetch/LICENSE'), 'utf8'));
+  const head = [
+    '// The TypeScript client of docs/clients/typescript. Written by make shop-client; do not edit.',
+    `// With openapi-fetch ${version}: ${rights}, ${license} licence, https://opensource.org/license/mit.`,
+  ];
+  return bundle(`--banner:js=${head.join('\n')}`).toString();
+}
+
 function measure() {
-  const bundle = tool('esbuild', [join(source, 'dist/index.js'), '--bundle', '--minify', '--format=esm'], { stdio: ['ignore', 'pipe', 'inherit'] });
-  const bytes = gzipSync(bundle.stdout, { level: 9 }).length;
+  const bytes = gzipSync(bundle('--minify'), { level: 9 }).length;
   console.log(`size: ${bytes} bytes with openapi-fetch, minified and compressed; the limit is ${limit}`);
   if (bytes > limit) throw new Error('the client has become too large');
 }

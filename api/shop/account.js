@@ -1,30 +1,23 @@
 // The account itself: links of mails, a forgotten password, the devices that are logged in, the customer's data, and
 // the end.
-import { call, Failure, send } from "./client.js";
+import { client, leave, result } from "./api.js";
 import { byId, complain, conceal, el, onClick, onSubmit, reveal, say, when } from "./page.js";
-import { forget, hold, onSession, session } from "./session.js";
-
-// asked makes one request that needs no login, and throws what is not a success.
-async function asked(path, body) {
-  const got = await send("POST", path, body);
-  if (!got.ok) throw new Failure(got.status, got.answer, got.wait);
-  return got.answer;
-}
+import { begin, onSession, session } from "./session.js";
 
 const device_name = `Browser, ${navigator.platform || "unknown system"}`;
 
 // enter logs in or registers. It returns false if the server only sends a mail, and the session begins with its link.
 export async function enter(path, body) {
-  const answer = await asked(path, { ...body, device_name });
-  if (!answer.token) say(answer.message);
-  hold(answer);
+  const answer = await result(client.POST(path, { body: { ...body, device_name } }));
+  if (answer.token) begin(answer);
+  else say(answer.message);
   return Boolean(answer.token);
 }
 
 onClick(byId("forgot"), async (button) => {
   const email = byId("login-email");
   if (!email.reportValidity()) return;
-  say((await asked("/auth/password/forgot", { email: email.value.trim() })).message, button);
+  say((await result(client.POST("/auth/password/forgot", { body: { email: email.value.trim() } }))).message, button);
 });
 
 // ---- Links of mails ------------------------------------------------------------------------------------------------
@@ -43,9 +36,9 @@ async function openLink() {
   if (!token) return;
   history.replaceState(null, "", location.pathname + location.search);
   if (name === "verify_email") {
-    await asked("/auth/email/verify", { token });
+    await result(client.POST("/auth/email/verify", { body: { token } }));
     say("Your address is confirmed.");
-    if (session) await call("GET", "/session");
+    if (session) await result(client.GET("/session"));
   } else if (name === "change_email") {
     change = token;
     if (session) await confirmChange();
@@ -62,14 +55,14 @@ async function openLink() {
 export async function confirmChange() {
   if (!change) return;
   try {
-    await call("POST", "/auth/email/confirm", { token: change });
+    await result(client.POST("/auth/email/confirm", { body: { token: change } }));
   } catch (failure) {
     if (!failure.undecided) change = null; // else the next login tries again
     throw failure;
   }
   change = null;
   say("Your address is changed.");
-  await call("GET", "/session");
+  await result(client.GET("/session"));
 }
 
 // openLinks has links opened now and when one is put into the address of this page. arrive is called if one logs in.
@@ -77,13 +70,14 @@ export function openLinks(arrive) {
   const open = () => openLink().catch((failure) => complain(failure));
   onSubmit(byId("new-password"), async (form) => {
     const { path, token, done, more } = step;
-    const answer = await asked(path, { token, password: form.elements.password.value, ...more });
+    const body = { token, password: form.elements.password.value, ...more };
+    const answer = await result(client.POST(path, { body }));
     form.reset();
     byId("from-mail").hidden = true;
     say(done);
-    hold(answer);
-    if (answer?.token) await arrive();
-    else forget(); // a new password ends all logins
+    if (!answer?.token) return leave(); // a new password ends all logins
+    begin(answer);
+    await arrive();
   });
   addEventListener("hashchange", open);
   return open();
@@ -92,13 +86,13 @@ export function openLinks(arrive) {
 // ---- Devices -------------------------------------------------------------------------------------------------------
 
 export async function showDevices() {
-  const { sessions } = await call("GET", "/sessions");
+  const { sessions } = await result(client.GET("/sessions"));
   byId("end-others").hidden = sessions.length < 2;
   byId("devices").replaceChildren(...sessions.map((device) => {
     const name = device.name || "A device without a name";
     const end = el("button", { type: "button" }, "End", el("span", { className: "unseen" }, ` ${name}, ${when(device.last_used_at)}`));
     onClick(end, async () => {
-      await call("DELETE", `/sessions/${encodeURIComponent(device.id)}`);
+      await result(client.DELETE("/sessions/{session_id}", { params: { path: { session_id: device.id } } }));
       say("That login has ended.", byId("devices"));
       await showDevices();
     });
@@ -109,7 +103,7 @@ export async function showDevices() {
 }
 
 onClick(byId("end-others"), async (button) => {
-  await call("DELETE", "/sessions");
+  await result(client.DELETE("/sessions"));
   say("Only this login is left.", button);
   await showDevices();
 });
@@ -123,10 +117,12 @@ function showAddress() {
   if (!session) for (const id of ["delete", "change-email", "change-password"]) byId(id).hidden = true;
 }
 
-onClick(byId("resend"), async (button) => say((await call("POST", "/auth/email/resend")).message, button));
+onClick(byId("resend"), async (button) => {
+  say((await result(client.POST("/auth/email/resend"))).message, button);
+});
 
 onClick(byId("export"), async () => {
-  const data = await call("GET", "/account/export");
+  const data = await result(client.GET("/account/export"));
   const url = URL.createObjectURL(new Blob([JSON.stringify(data, null, 2)], { type: "application/json" }));
   el("a", { href: url, download: "pointsync-account.json" }).click();
   URL.revokeObjectURL(url);
@@ -149,21 +145,25 @@ function finish(form, text) {
 }
 
 onSubmit(byId("change-email"), async (form) => {
-  const { message } = await call("POST", "/auth/email", { email: form.elements.email.value.trim(), password: form.elements.password.value });
+  const { email, password } = form.elements;
+  const body = { email: email.value.trim(), password: password.value };
+  const { message } = await result(client.POST("/auth/email", { body }));
   finish(form, message);
 });
 
 onSubmit(byId("change-password"), async (form) => {
-  await call("POST", "/auth/password", { current_password: form.elements.current_password.value, password: form.elements.password.value });
+  const { current_password: current, password } = form.elements;
+  await result(client.POST("/auth/password", { body: { current_password: current.value, password: password.value } }));
   finish(form, "Your password is changed.");
   await showDevices();
 });
 
 // A deletion needs a login that has just begun, so the password is asked for once more.
 onSubmit(byId("delete"), async (form) => {
-  hold(await asked("/auth/login", { email: session.user.email, password: form.elements.password.value }));
-  await call("DELETE", "/account");
-  forget();
+  const body = { email: session.user.email, password: form.elements.password.value };
+  begin(await result(client.POST("/auth/login", { body })));
+  await result(client.DELETE("/account"));
+  leave();
   say("Your account is closed, and your data will be erased within a minute.");
 });
 

@@ -1,10 +1,10 @@
 // What is for sale, as the API lists it.
-import { call } from "./client.js";
+import { client, result } from "./api.js";
 
 export let catalog = { plans: [], packs: [], actions: [], actions_only: false };
 
 export async function loadCatalog() {
-  catalog = await call("GET", "/catalog");
+  catalog = await result(client.GET("/catalog"));
 }
 
 export const planOf = (id) => catalog.plans.find((plan) => plan.id === id);

@@ -1,6 +1,6 @@
 // Buying: the cards of what is for sale, the trip to Stripe's page, and the order that one comes back with.
+import { client, insist, result } from "./api.js";
 import { catalog, seats } from "./catalog.js";
-import { call, insist, pause } from "./client.js";
 import { byId, complain, count, el, go, hush, money, onSubmit, say } from "./page.js";
 import { showEntries } from "./points.js";
 import { onSession, session } from "./session.js";
@@ -33,7 +33,7 @@ function card(item, rhythm, verb, many, fitTo) {
   if (item.max_quantity > 1) {
     const id = `quantity-${item.id}`;
     step.append(el("div", { className: "field" }, el("label", { htmlFor: id }, many),
-      el("input", { id, name: "quantity", type: "number", inputMode: "numeric", min: 1, max: item.max_quantity, step: 1, value: 1, required: true })));
+      el("input", { id, name: "quantity", type: "number", inputMode: "numeric", min: 1, max: item.max_quantity, step: 1, defaultValue: 1, required: true })));
   }
   step.append(button);
   const form = el("form", { className: "panel good", method: "post", action: "/checkout" },
@@ -73,13 +73,15 @@ async function buy(item, quantity, form) {
   await watch(order.id, form);
 }
 
+const pause = (ms) => new Promise((done) => setTimeout(done, ms));
+
 // ---- The order -----------------------------------------------------------------------------------------------------
 
 // watch asks for an order until it is no longer pending. The server syncs a pending order from Stripe at each question,
 // so this does not wait for Stripe's webhook.
 export async function watch(orderID, near) {
   for (let attempt = 0; attempt < 10; attempt++) {
-    const { order } = await call("GET", `/checkout/${encodeURIComponent(orderID)}`);
+    const { order } = await result(client.GET("/checkout/{order_id}", { params: { path: { order_id: orderID } } }));
     if (order.status !== "pending") return settled(order, near);
     say("Waiting for the payment to be confirmed…", near);
     await pause(Math.min(400 * 1.6 ** attempt, 5000));

@@ -1,7 +1,7 @@
 // Points: the balance, spending, the history, how few are low, and what the token says of them.
+import { client, insist, result } from "./api.js";
 import { catalog, packOf, planOf } from "./catalog.js";
 import { drawSteps } from "./chart.js";
-import { call, insist } from "./client.js";
 import { byId, count, el, facts, onClick, onSubmit, say, when } from "./page.js";
 import { claimsOf, onSession, session } from "./session.js";
 
@@ -71,8 +71,8 @@ onSubmit(spend, async (form) => {
 let cursor = null;
 let balances = []; // after each entry that the table shows, the oldest first
 
-export async function showEntries(from = null) {
-  const page = await call("GET", `/points/entries?limit=10${from ? `&cursor=${encodeURIComponent(from)}` : ""}`);
+export async function showEntries(from) {
+  const page = await result(client.GET("/points/entries", { params: { query: { limit: 10, cursor: from } } }));
   const rows = page.entries.map((e) => el("tr", {},
     el("th", { scope: "row" }, titleOf(e), el("small", {}, `${e.kind}, ${when(e.created_at)}`)),
     el("td", { className: `num ${e.amount < 0 ? "less" : "more"}` }, (e.amount < 0 ? "−" : "+") + count(Math.abs(e.amount))),
@@ -98,13 +98,14 @@ onClick(byId("older"), () => showEntries(cursor));
 
 // Below the threshold the operator's own systems are told, which may write an email, say.
 export async function showThreshold(answer = null) {
-  const { points, default: usual } = answer ?? await call("GET", "/points/threshold");
+  const { points, default: usual } = answer ?? await result(client.GET("/points/threshold"));
   byId("low").value = points ?? "";
   byId("low-hint").textContent = usual ? `Empty is for the shop’s own choice, below ${count(usual)}; 0 is for never.` : "Empty is for never.";
 }
 
 onSubmit(byId("threshold"), async (form) => {
   const points = form.elements.points.value;
-  await showThreshold(await call("PUT", "/points/threshold", { points: points === "" ? null : Number(points) }));
+  const body = { points: points === "" ? null : Number(points) };
+  await showThreshold(await result(client.PUT("/points/threshold", { body })));
   say("Saved.", form);
 });

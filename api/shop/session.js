@@ -1,20 +1,13 @@
-// The session held: what the API said last of the account, kept for this tab. It asks nobody.
+// The session that the page shows: what the API said last of the account. It asks no one, and holds no refresh token:
+// that is the client's.
 //
-// One rule keeps it current: wherever a JSON answer has a member `token`, problems included, it replaces the token
-// held. The server's clock may be moved while one tries things, so nothing here compares the server's times with the
-// browser's.
+// The server's clock may be moved while one tries things, so nothing here compares its times with the browser's.
 
-// sessionStorage, because it lives through the trip to the payment page, belongs to this tab alone and ends with it.
-// localStorage would leave a refresh token on a shared computer for months. (A script injected into the page could read
-// either; the Content-Security-Policy is what keeps such a script out.)
-export const load = (name) => JSON.parse(sessionStorage.getItem(name) ?? "null");
-export const save = (name, value) => sessionStorage.setItem(name, JSON.stringify(value));
-export const drop = (name) => sessionStorage.removeItem(name);
+// session has the members of a Session response, with the token's version and login. It is null when logged out, and
+// undefined until that is known.
+export let session;
 
-// session has the members of a Session answer, or is null when logged out. Who imports it sees what it is now.
-export let session = load("session");
-
-// onSession has a function called now and whenever the session held has changed.
+// onSession has a function called now and whenever the session has changed.
 const followers = [];
 
 export function onSession(follower) {
@@ -24,8 +17,6 @@ export function onSession(follower) {
 
 function change(next) {
   session = next;
-  if (next) save("session", next);
-  else drop("session");
   followers.forEach((follower) => follower());
 }
 
@@ -38,22 +29,37 @@ export function claimsOf(token) {
   }
 }
 
-// hold takes over what an answer brings. Answers may overtake each other; the token's `ver` counts the changes of the
-// account, so an answer that left the server earlier does not undo a later one. One with a refresh token is always
-// taken: the refresh token held until then is used up.
+// begin takes over the first response of a login.
+export function begin(answer) {
+  if (session) change(null); // of another login: what was shown of it is over
+  change(merged({}, answer));
+}
+
+// hold takes over what a response brings, and reports whether it is newer. Responses may overtake each other; the
+// token's `ver` counts the changes of the account, so an earlier one does not undo a later one. One that comes after a
+// logout changes nothing.
 export function hold(answer) {
-  if (!answer?.token) return;
-  const late = session && claimsOf(answer.token).ver < claimsOf(session.token).ver;
-  if (late && !answer.refresh_token) return;
-  const next = { ...session };
-  for (const name of ["token", "refresh_token", "user", "subscription", "points"]) {
+  const { ver, sid } = claimsOf(answer?.token ?? "");
+  if (!session || ver === undefined || sid !== session.sid || ver < session.ver) return false;
+  const isNews = ver > session.ver;
+  change(merged(session, answer));
+  return isNews;
+}
+
+function merged(before, answer) {
+  const { ver, sid } = claimsOf(answer.token);
+  const next = { ...before, ver, sid };
+  for (const name of ["token", "user", "subscription", "points"]) {
     if (name in answer) next[name] = answer[name];
   }
-  change(next);
+  return next;
+}
+
+// renew takes over a token that the client has for the same login, such as after a refresh.
+export function renew(token) {
+  const { ver, sid } = claimsOf(token);
+  if (session && sid === session.sid && ver >= session.ver) change({ ...session, token });
 }
 
 // forget ends the session here. Keys of undecided requests stay: whoever logs in again asks the same question.
-export function forget() {
-  drop("spent");
-  change(null);
-}
+export const forget = () => change(null);

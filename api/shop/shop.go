@@ -17,7 +17,9 @@ import (
 //go:embed shop.html
 var HTML []byte
 
-// Files are what the page is made of beside HTML: its style and its modules, served under "/shop/" by their names.
+// Files are what the page is made of beside HTML: its style and its modules, served under "/shop/" by their names. One
+// of them, client.js, is the TypeScript client: `make shop-client` writes it, and `make client` fails if it is not
+// current.
 //
 //go:embed shop.css *.js
 var Files embed.FS

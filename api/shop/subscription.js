@@ -1,6 +1,6 @@
 // The subscription: another plan or more seats, with the price before it is paid; the end of it; and going on.
+import { client, insist, result, unpaidAt } from "./api.js";
 import { catalog, planOf, seats } from "./catalog.js";
-import { call, insist, unpaidAt } from "./client.js";
 import { byId, complain, conceal, count, day, el, facts, go, money, onClick, onSubmit, pageAt, reveal, say } from "./page.js";
 import { showEntries } from "./points.js";
 import { onSession, session } from "./session.js";
@@ -88,7 +88,7 @@ export async function preview(plan, quantity) {
   byId("seats").value = quantity;
   showSeats();
   quantity = Math.min(quantity, planOf(plan).max_quantity);
-  const p = await call("POST", "/subscription/preview", { plan, quantity });
+  const p = await result(client.POST("/subscription/preview", { body: { plan, quantity } }));
   offered = { plan, quantity, ...(p.proration_date && { proration_date: p.proration_date }) };
   const now = p.effect === "now";
   byId("offer-title").textContent = `${seats(plan, p.quantity)} ${now ? "from now on" : `from ${day(p.at)} on`}`;
@@ -173,6 +173,8 @@ onClick(byId("stay"), () => {
 });
 onSubmit(byId("cancel"), (form) => change("/subscription/cancel", { at: form.elements.at.value }));
 onClick(byId("resume"), () => change("/subscription/resume"));
-onClick(byId("portal"), async () => go((await call("POST", "/portal", { return_url: `${location.origin}/` })).url));
+onClick(byId("portal"), async () => {
+  go((await result(client.POST("/portal", { body: { return_url: `${location.origin}/` } }))).url);
+});
 
 onSession(showSubscription);

@@ -1,7 +1,7 @@
 // Automatic top-up: a pack that is bought by itself when points run low. To switch it on is to agree to be charged
 // while away, so what it costs is shown before, and what the answer says it costs has to be the same.
+import { client, result } from "./api.js";
 import { catalog, loadCatalog, packOf } from "./catalog.js";
-import { call } from "./client.js";
 import { byId, count, el, hush, money, onClick, onSubmit, say } from "./page.js";
 import { onSession, session } from "./session.js";
 
@@ -44,7 +44,7 @@ form.addEventListener("input", costs);
 
 // showTopUp asks how it stands and leaves the form as the customer has it; fillTopUp puts the form right, too.
 export async function showTopUp() {
-  show((await call("GET", "/points/top-up")).top_up);
+  show((await result(client.GET("/points/top-up"))).top_up);
 }
 
 export async function fillTopUp() {
@@ -65,8 +65,7 @@ function show(topUp) {
   lookOut();
 }
 
-// lookOut asks again in a while, while points are low and a pack is about to be bought: nothing tells when that comes
-// to nothing.
+// lookOut asks again in a while, while points are low and a pack is about to be bought: nobody tells when that comes to nothing.
 let timer = 0;
 
 function lookOut() {
@@ -83,7 +82,8 @@ function fill() {
 // ---- Setting it ----------------------------------------------------------------------------------------------------
 
 async function put(wish) {
-  const { top_up: answer } = await call("PUT", "/points/top-up", wish); // a PUT needs no key: however often it is made, it has one effect
+  // A PUT needs no key: however often it is made, it has one effect.
+  const { top_up: answer } = await result(client.PUT("/points/top-up", { body: wish }));
   show(answer);
   fill();
   return answer;
@@ -110,7 +110,7 @@ onClick(byId("top-up-off"), async () => {
 });
 
 onClick(byId("top-up-forget"), async () => {
-  await call("DELETE", "/points/top-up");
+  await result(client.DELETE("/points/top-up"));
   show(null);
   say("It is forgotten.", form);
 });
