@@ -5,6 +5,7 @@ import { account } from './browser/account.mjs';
 import { accessibility, newcomer } from './browser/accessibility.mjs';
 import { checkout } from './browser/checkout.mjs';
 import { withBrowser } from './browser/chromium.mjs';
+import { dunning } from './browser/dunning.mjs';
 import { elsewhere } from './browser/elsewhere.mjs';
 import { panel } from './browser/panel.mjs';
 import { plain } from './browser/plain.mjs';
@@ -30,6 +31,7 @@ const walk = (urls) => withBrowser(async (browser) => {
   await panel(browser, world);
   await plain(browser, world);
   await accessibility(browser, world);
+  await dunning(browser, urls, world);
   return 0;
 });
 

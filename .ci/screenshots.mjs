@@ -1,22 +1,29 @@
-// Writes the pictures of docs/screenshots/: the sandbox's pages, as they look after a few lively days in a shop.
+// Writes the pictures of docs/screenshots/: the sandbox's pages, as they look after a few lively days in a shop, and the
+// demo shop of a customer who buys and spends.
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { pay } from './browser/card.mjs';
 import { withBrowser, withPage } from './browser/chromium.mjs';
+import { order, payAndReturn, points, register } from './browser/customer.mjs';
 import { bothWays, euros, reduced } from './browser/ways.mjs';
 import { World, withReceiver } from './browser/world.mjs';
-import { root, withBinary, withSandbox } from './dev.mjs';
+import { root, withBinary, withDev, withSandbox } from './dev.mjs';
 
 const folder = join(root, 'docs/screenshots');
 mkdirSync(folder, { recursive: true });
 
 let healthy = true;
-process.exitCode = await withBinary((binary, data) => withSandbox(binary, data, (url) => withReceiver(() => (healthy ? 200 : 503), async (receiver) => {
+const sandbox = (binary, data) => withSandbox(binary, data, (url) => withReceiver(() => (healthy ? 200 : 503), async (receiver) => {
   const world = new World(url);
   const shown = await lively(world, receiver);
   await withBrowser((browser) => picture(browser, world, shown));
   return 0;
-})));
+}));
+const shop = (binary, data) => withDev(binary, data, (urls) => withBrowser(async (browser) => {
+  await shopPictures(browser, urls);
+  return 0;
+}));
+process.exitCode = await withBinary(async (binary, data) => await sandbox(binary, data) || shop(binary, data));
 
 // lively plays a few days: two subscribers, packs sold, a dispute, a payment that waits, a receiver that was down.
 async function lively(world, receiver) {
@@ -54,13 +61,56 @@ async function discounted(world) {
   return session.url;
 }
 
+// shoot takes the picture of a page as no one touches it.
+async function shoot(page, name, fullPage) {
+  await page.evaluate(() => document.activeElement?.blur());
+  await page.screenshot({ path: join(folder, `${name}.png`), fullPage });
+  console.log(`  ok  docs/screenshots/${name}.png`);
+}
+
+// shopPictures lets a customer subscribe, buy a pack and spend, and takes pictures of what they see.
+async function shopPictures(browser, urls) {
+  await withPage(browser, { viewport: { width: 1280, height: 1000 } }, (page) => customer(page, urls));
+}
+
+async function customer(page, urls) {
+  await register(page, urls, 'ada@example.com');
+  await order(page, urls, 'Subscribe Pro');
+  await payAndReturn(page, urls);
+  await page.locator('#told').filter({ hasText: 'The order is paid' }).waitFor();
+  let left = Number((await page.locator('#available').textContent()).replace(',', ''));
+  for (const times of [3, 1, 8, 2]) {
+    await page.getByLabel('What for').selectOption('picture');
+    await page.locator('#units').fill(String(times));
+    await page.getByRole('button', { name: 'Spend points' }).click();
+    await points(page, left -= 30 * times);
+  }
+  await order(page, urls, 'Buy 100 points');
+  await payAndReturn(page, urls);
+  await points(page, left + 100);
+  await page.locator('#told').filter({ hasText: 'brings 100 points' }).waitFor();
+  const top = (part) => page.locator(part).evaluate((element) => {
+    element.scrollIntoView();
+    scrollBy(0, -24); // not at the very edge
+  });
+  await shoot(page, 'shop', false);
+  await page.locator('#books').screenshot({ path: join(folder, 'shop-history.png') });
+  await page.emulateMedia({ colorScheme: 'dark' });
+  await top('#account');
+  await shoot(page, 'shop-dark', false);
+  await page.emulateMedia({ colorScheme: 'light' });
+  await page.setViewportSize({ width: 390, height: 844 });
+  await top('#sale');
+  await shoot(page, 'shop-phone', false);
+  await top('#account');
+  await shoot(page, 'shop-phone-points', false);
+}
+
 async function picture(browser, world, shown) {
   const take = (name, address, { whole = true, ...options } = {}, act = async () => {}) => withPage(browser, options, async (page) => {
     await page.goto(address);
     await act(page);
-    await page.evaluate(() => document.activeElement?.blur());
-    await page.screenshot({ path: join(folder, `${name}.png`), fullPage: whole });
-    console.log(`  ok  docs/screenshots/${name}.png`);
+    await shoot(page, name, whole);
   });
   const phone = { viewport: { width: 390, height: 844 } };
   const desk = { viewport: { width: 1280, height: 800 }, whole: false };

@@ -27,7 +27,7 @@ export function showCatalog() {
 }
 
 function card(item, rhythm, verb, many, fitTo) {
-  const button = el("button", { className: "primary" }, el("span", { className: "verb" }, verb), el("span", { className: "unseen" }, ` ${item.name}`));
+  const button = el("button", { className: "primary" }, el("span", { className: "verb" }, verb), el("span", { className: "item unseen" }, ` ${item.name}`));
   const step = el("div", { className: "step" });
   const trial = item.trial_days ? `${item.trial_days} days free` : "";
   if (item.max_quantity > 1) {
@@ -46,19 +46,21 @@ function card(item, rhythm, verb, many, fitTo) {
     const quantity = Number(form.elements.quantity?.value ?? 1);
     return verb === "Subscribe" && live(session?.subscription) ? preview(item.id, quantity) : buy(item, quantity, form);
   });
-  const parts = { step, verb: button.firstChild, badge: form.querySelector(".badge") };
+  const [seen, name] = button.children;
+  const parts = { step, verb: seen, name, badge: form.querySelector(".badge") };
   return { form, fit: () => fitTo(parts) };
 }
 
 // fitPlan lets a plan's card change the subscription of whoever has one: a second one is refused.
 function fitPlan(plan) {
-  return ({ step, verb, badge }) => {
+  return ({ step, verb, name, badge }) => {
     const subscription = live(session?.subscription) ? session.subscription : null;
     const mine = subscription?.plan === plan.id;
     step.hidden = !session || mine;
     badge.hidden = !mine;
     badge.textContent = mine ? `Your plan: ${seats(plan.id, subscription.quantity)}` : "";
     verb.textContent = subscription ? "Switch to" : "Subscribe";
+    name.classList.toggle("unseen", !subscription);
   };
 }
 

@@ -30,7 +30,7 @@ onRequest((method, path, outcome) => {
 });
 
 onEnd(() => complain(new Error("Your login has ended. Please log in again.")));
-onNews(() => all(showEntries(), showTopUp(), lookAtOwed()).catch(() => {})); // nobody asked, so nobody is told of a failure
+onNews(() => all(showEntries(), showTopUp(), lookAtOwed()).catch(() => {})); // no one asked, so no one is told of a failure
 
 const all = (...work) => Promise.all(work);
 

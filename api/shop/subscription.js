@@ -13,6 +13,10 @@ const statusWords = { trialing: "free trial", past_due: "payment failed", unpaid
 // live says whether a subscription refuses a second one, and so is changed rather than bought.
 export const live = (s) => Boolean(s) && ![...over, "incomplete"].includes(s.status);
 
+// The states in which a payment is owed, and those in which a change is accepted.
+const owing = ["past_due", "unpaid", "incomplete"];
+const changeable = (s) => ["active", "trialing"].includes(s.status);
+
 // ---- What there is, and what may be done about it -------------------------------------------------------------------
 
 function showSubscription() {
@@ -23,21 +27,21 @@ function showSubscription() {
     ["Status", statusWords[s.status] ?? s.status],
     ["Access", s.until ? `until ${day(s.until)}` : "none"],
     ...(s.features?.length ? [["With", s.features.join(", ")]] : []),
-    ...(byId("plan").hidden ? [] : [["Next", next(s)]]),
+    ...(changeable(s) ? [["Next", next(s)]] : []),
   ]);
   if (byId("plan").hidden) return hideSteps();
-  const changeable = ["active", "trialing"].includes(s.status);
-  byId("change").hidden = !changeable;
+  byId("change").hidden = !changeable(s);
+  byId("settle").hidden = !owing.includes(s.status);
   byId("state").textContent = { // what the server would refuse is said here before it is asked for
-    incomplete: "Your first payment is missing. Make it under “Manage billing”, or cancel.",
-    past_due: "Your last payment failed. Pay it under “Manage billing” to keep your plan.",
-    unpaid: "You owe payments, so your plan is off. Pay them under “Manage billing”, or cancel.",
+    incomplete: "Your first payment is missing. Pay it, or cancel.",
+    past_due: "Your last payment failed. Pay it to keep your plan.",
+    unpaid: "You owe payments, so your plan is off. Pay them, or cancel.",
     paused: "Your plan is paused. If you resume it, a new period begins and is charged at once.",
   }[s.status] ?? `${seats(s.plan, s.quantity)} ${next(s)}.`;
   byId("resume").hidden = !s.ends_at && !s.scheduled_change && !s.collection_paused && s.status !== "paused";
   byId("resume").textContent = s.status === "paused" ? "Resume and pay" : s.scheduled_change ? `Keep ${seats(s.plan, s.quantity)}` : s.ends_at ? "Keep my plan" : "Collect payments again";
   const endsSoon = s.ends_at && new Date(s.ends_at) <= new Date(s.current_period_end);
-  const atEnd = (changeable || s.status === "past_due") && !endsSoon;
+  const atEnd = (changeable(s) || s.status === "past_due") && !endsSoon;
   byId("at-end").hidden = !atEnd;
   byId("at-end-hint").textContent = `On ${day(s.current_period_end)}. Until then everything stays as it is, and you can take it back.`;
   showOwed();
@@ -173,7 +177,7 @@ onClick(byId("stay"), () => {
 });
 onSubmit(byId("cancel"), (form) => change("/subscription/cancel", { at: form.elements.at.value }));
 onClick(byId("resume"), () => change("/subscription/resume"));
-onClick(byId("portal"), async () => {
+for (const id of ["portal", "settle"]) onClick(byId(id), async () => {
   go((await result(client.POST("/portal", { body: { return_url: `${location.origin}/` } }))).url);
 });
 

@@ -65,7 +65,8 @@ function show(topUp) {
   lookOut();
 }
 
-// lookOut asks again in a while, while points are low and a pack is about to be bought: nobody tells when that comes to nothing.
+// lookOut asks again in a while, while points are low and a pack is about to be bought: nothing tells when that comes
+// to nothing.
 let timer = 0;
 
 function lookOut() {
