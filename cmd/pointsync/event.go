@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"math"
 	"os"
-	"text/tabwriter"
 	"time"
 
 	"github.com/pointsync/pointsync/pkg/billing"
@@ -27,6 +26,7 @@ type eventsListCmd struct {
 	Status string `help:"Only events with this status." enum:",pending,processed,ignored" default:""`
 	Limit  int    `help:"How many at most." default:"50"`
 
+	listing
 	target
 }
 
@@ -44,19 +44,16 @@ func (e eventsListCmd) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	w := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "RECEIVED\tEVENT\tTYPE\tACCOUNT\tSTATUS\tATTEMPTS\tREASON")
+	t := table{columns: []string{"received_at", "event", "type", "account", "status", "attempts", "reason"}}
 	for _, ev := range events {
-		fmt.Fprintf(
-			w, "%s\t%s\t%s\t%s\t%s\t%d\t%s\n", ev.ReceivedAt.Format(time.RFC3339), ev.ID, ev.Type, ev.AccountID,
-			ev.Status, ev.Attempts, ev.Reason+ev.LastError,
-		)
+		t.add(ev.ReceivedAt, ev.ID, ev.Type, ev.AccountID, ev.Status, ev.Attempts, ev.Reason+ev.LastError)
 	}
-	return w.Flush()
+	return t.print(os.Stdout, e.JSON)
 }
 
 type eventsShowCmd struct {
-	ID string `arg:"" help:"evt_…"`
+	ID   string `arg:"" help:"evt_…"`
+	JSON bool   `name:"json" help:"Print one JSON object."`
 
 	target
 }
@@ -72,24 +69,16 @@ func (e eventsShowCmd) Run(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("event %s: %w", e.ID, err)
 	}
-	processed := "-"
-	if ev.ProcessedAt != nil {
-		processed = ev.ProcessedAt.Format(time.RFC3339)
-	}
-	w := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
-	for _, line := range [][2]any{
-		{"event", ev.ID}, {"type", ev.Type}, {"API version", ev.APIVersion}, {"live", ev.Livemode}, {
-			"object", string(ev.ObjectType) + " " + ev.ObjectID,
-		},
-		{"customer", ev.CustomerID}, {"account", ev.AccountID}, {"created", ev.CreatedAt.Format(time.RFC3339)},
-		{
-			"received", ev.ReceivedAt.Format(time.RFC3339),
-		}, {"status", ev.Status}, {"reason", ev.Reason}, {"sync ticket", ev.Ticket},
-		{"processed", processed}, {"attempts", ev.Attempts}, {"last error", ev.LastError},
-	} {
-		fmt.Fprintf(w, "%v\t%v\n", line[0], line[1])
-	}
-	return w.Flush()
+	t := table{columns: []string{
+		"event", "type", "api_version", "live", "object_type", "object", "customer", "account", "created_at",
+		"received_at", "status", "reason", "sync_ticket", "processed_at", "attempts", "last_error",
+	}}
+	t.add(
+		ev.ID, ev.Type, ev.APIVersion, ev.Livemode, ev.ObjectType, ev.ObjectID, ev.CustomerID, ev.AccountID,
+		ev.CreatedAt, ev.ReceivedAt, ev.Status, ev.Reason, ev.Ticket, timeCell(ev.ProcessedAt, "-"), ev.Attempts,
+		ev.LastError,
+	)
+	return t.printOne(os.Stdout, e.JSON)
 }
 
 type eventsReplayCmd struct {

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -25,9 +26,10 @@ const (
 )
 
 type explainCmd struct {
-	Account string `arg:"" help:"The account's email, its id (acc_…) or its external id."`
-	Limit   int    `help:"How many of the last moments." default:"200"`
-	JSON    bool   `name:"json" help:"Print one JSON object a line, as GET /admin/accounts/{id}/timeline shows them."`
+	Account string        `arg:"" help:"The account's email, its id (acc_…) or its external id."`
+	Limit   int           `help:"How many of the last moments." default:"200"`
+	Since   time.Duration `help:"Only moments of this last time, such as 48h." placeholder:"48h"`
+	JSON    bool          `name:"json" help:"Print one JSON object a line, as GET /admin/accounts/{id}/timeline shows them."`
 
 	target
 }
@@ -36,6 +38,9 @@ type explainCmd struct {
 func (e explainCmd) Run(ctx context.Context) error {
 	if err := checkLimit(e.Limit, maxStory); err != nil {
 		return err
+	}
+	if e.Since < 0 {
+		return errors.New("--since must not be negative")
 	}
 	db, closeAll, err := e.open(ctx)
 	if err != nil {
@@ -46,7 +51,11 @@ func (e explainCmd) Run(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("account %s: %w", e.Account, err)
 	}
-	story, more, err := readStory(ctx, db, a.ID, e.Limit)
+	var from time.Time
+	if e.Since > 0 {
+		from = db.Now().Add(-e.Since)
+	}
+	story, more, err := readStory(ctx, db, a.ID, from, e.Limit)
 	if err != nil {
 		return err
 	}
@@ -63,19 +72,23 @@ func (e explainCmd) Run(ctx context.Context) error {
 	return printStory(os.Stdout, a, topUp, story, more)
 }
 
-// readStory returns the last moments, oldest first, and whether there are older ones.
+// readStory returns the last moments since a time, oldest first, and whether there are older ones.
 func readStory(
-	ctx context.Context, db *store.DB, id billing.AccountID, limit int,
+	ctx context.Context, db *store.DB, id billing.AccountID, from time.Time, limit int,
 ) (story []account.Line, more bool, err error) {
 	for cursor := ""; ; {
 		page, next, err := account.Timeline(ctx, db, id, cursor, min(pageOfStory, limit-len(story)))
 		if err != nil {
 			return nil, false, err
 		}
+		older := slices.IndexFunc(page, func(m account.Line) bool { return m.At.Before(from) })
+		if older >= 0 {
+			page = page[:older]
+		}
 		story = append(story, page...)
-		if next == "" || len(story) == limit {
+		if next == "" || older >= 0 || len(story) == limit {
 			slices.Reverse(story)
-			return story, next != "", nil
+			return story, next != "" || older >= 0, nil
 		}
 		cursor = next
 	}
@@ -108,7 +121,7 @@ func printStory(out io.Writer, a billing.Account, topUp billing.TopUp, story []a
 		)
 	}
 	if more {
-		b.WriteString("\n… older moments are left out (--limit)\n")
+		b.WriteString("\n… older moments are left out (--limit, --since)\n")
 	}
 	day := ""
 	for _, m := range story {

@@ -4,10 +4,8 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"io"
 	"os"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"github.com/pointsync/pointsync/pkg/account"
@@ -58,6 +56,7 @@ func (c keysCreateCmd) Run(ctx context.Context) error {
 type keysListCmd struct {
 	Limit int `help:"How many at most." default:"100"`
 
+	listing
 	target
 }
 
@@ -75,46 +74,37 @@ func (l keysListCmd) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return printKeys(os.Stdout, keys, db.Now())
+	t := keysTable(keys, db.Now())
+	return t.print(os.Stdout, l.JSON)
 }
 
-func printKeys(out io.Writer, keys []billing.ServiceKey, now time.Time) error {
-	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "KEY\tNAME\tSCOPES\tENDS WITH\tMADE BY\tEXPIRES\tLAST USED\tSTATE")
+func keysTable(keys []billing.ServiceKey, now time.Time) table {
+	t := table{columns: []string{
+		"key", "name", "scopes", "ends_with", "made_by", "expires_at", "last_used_at", "state",
+	}}
 	for _, k := range keys {
 		scopes := make([]string, len(k.Scopes))
 		for i, s := range k.Scopes {
 			scopes[i] = string(s)
 		}
-		state := "live"
+		state := cell{"live", "live"}
 		switch {
 		case k.RevokedAt != nil:
-			state = "revoked " + timeOr(k.RevokedAt, "")
+			state = cell{"revoked", "revoked " + timeOr(k.RevokedAt, "")}
 		case !k.Lives(now):
-			state = "expired"
+			state = cell{"expired", "expired"}
 		}
-		fmt.Fprintf(
-			w, "%s\t%s\t%s\t…%s\t%s\t%s\t%s\t%s\n", k.ID, strings.Map(printable, k.Name),
-			strings.Join(scopes, ","), k.Hint, cmp.Or(string(k.CreatedBy), "the command line"),
-			timeOr(k.ExpiresAt, "never"), timeOr(k.LastUsedAt, "never"), state,
+		t.add(
+			k.ID, k.Name, cell{scopes, strings.Join(scopes, ",")}, cell{k.Hint, "…" + k.Hint}, madeBy(k.CreatedBy),
+			timeCell(k.ExpiresAt, "never"), timeCell(k.LastUsedAt, "never"), state,
 		)
 	}
-	return w.Flush()
+	return t
 }
 
-// printable keeps a name on its line of the table.
-func printable(r rune) rune {
-	if r == '\n' {
-		return ' '
-	}
-	return harmless(r)
-}
-
-func timeOr(t *time.Time, none string) string {
-	if t == nil {
-		return none
-	}
-	return t.UTC().Format(time.RFC3339)
+// madeBy returns the admin who did something. People read of the command line, which knows no admin.
+func madeBy(admin billing.AdminID) cell {
+	return cell{admin, cmp.Or(string(admin), "the command line")}
 }
 
 type keysRevokeCmd struct {

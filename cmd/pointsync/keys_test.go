@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"regexp"
 	"strings"
 	"testing"
@@ -40,6 +41,14 @@ func TestKeysCommands(t *testing.T) {
 			)
 			if said := p.run(0, "keys", "list"); !line.MatchString(said) || strings.Contains(said, secret) {
 				t.Errorf("list says %q", said)
+			}
+			var listed []struct {
+				Key    string   `json:"key"`
+				Scopes []string `json:"scopes"`
+			}
+			if err := json.Unmarshal([]byte(p.run(0, "keys", "list", "--json")), &listed); err != nil ||
+				len(listed) != 1 || listed[0].Key != id || len(listed[0].Scopes) != 2 {
+				t.Errorf("list --json says %+v, %v", listed, err)
 			}
 			p.run(0, "keys", "revoke", id)
 			p.run(0, "keys", "revoke", id)

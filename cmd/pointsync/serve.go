@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -13,6 +14,7 @@ import (
 	"github.com/pointsync/pointsync/pkg/catalog"
 	"github.com/pointsync/pointsync/pkg/config"
 	"github.com/pointsync/pointsync/pkg/oidc"
+	"github.com/pointsync/pointsync/pkg/store"
 	"github.com/pointsync/pointsync/pkg/token"
 )
 
@@ -78,13 +80,23 @@ func newLogger(c config.Config) *slog.Logger {
 	return slog.New(slog.NewJSONHandler(os.Stderr, &slog.HandlerOptions{Level: c.LogLevel}))
 }
 
-type migrateCmd struct{}
+type migrateCmd struct {
+	Status bool `help:"Print what would be done, and change nothing. Exits with 1 if the schema is older than this program."`
+
+	listing
+}
 
 // Run migrates the database.
-func (migrateCmd) Run(ctx context.Context) error {
+func (m migrateCmd) Run(ctx context.Context) error {
 	c, err := config.Load(config.Database)
 	if err != nil {
 		return err
+	}
+	if m.Status {
+		return m.printStatus(ctx, c)
+	}
+	if m.JSON {
+		return errors.New("--json is for --status")
 	}
 	db, err := openStore(ctx, c, time.Now, true)
 	if err != nil {
@@ -92,6 +104,32 @@ func (migrateCmd) Run(ctx context.Context) error {
 	}
 	fmt.Println("The schema is up to date.")
 	return db.Close()
+}
+
+// printStatus prints each migration of this program, and when it was done.
+func (m migrateCmd) printStatus(ctx context.Context, c config.Config) error {
+	db, err := store.Open(ctx, store.Options{
+		URL: c.DatabaseURL.Reveal(), Now: time.Now, MaxConns: c.MaxConns, AllowUnsafe: c.AllowUnsafe,
+	})
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	all, err := db.Migrations(ctx)
+	if err != nil {
+		return err
+	}
+	t, pending := table{columns: []string{"version", "name", "applied_at"}}, 0
+	for _, s := range all {
+		t.add(s.Version, s.Name, timeCell(s.AppliedAt, "pending"))
+		if s.AppliedAt == nil {
+			pending++
+		}
+	}
+	if err := t.print(os.Stdout, m.JSON); err != nil || pending == 0 {
+		return err
+	}
+	return ending{1, fmt.Errorf("%d migrations are pending: run pointsync migrate", pending)}
 }
 
 type keygenCmd struct {

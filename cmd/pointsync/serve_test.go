@@ -32,7 +32,14 @@ func TestServeTwoReplicas(t *testing.T) {
 	if said := p.run(1, "serve"); !strings.Contains(said, "pointsync migrate") {
 		t.Errorf("serve before migrate says %q", said)
 	}
+	if said := p.run(1, "migrate", "--status"); strings.Count(said, "pending\n") != 3 ||
+		!strings.Contains(said, "3 migrations are pending") {
+		t.Errorf("migrate --status of an empty database says %q", said)
+	}
 	p.run(0, "migrate")
+	if said := p.run(0, "migrate", "--status"); strings.Contains(said, "pending") || strings.Count(said, "\n") != 4 {
+		t.Errorf("migrate --status afterwards says %q", said)
+	}
 	if said := p.run(1, "stripe", "check"); !strings.Contains(said, "WRONG") ||
 		!strings.Contains(said, "stripe setup") {
 		t.Errorf("stripe check before setup says %q", said)

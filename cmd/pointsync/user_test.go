@@ -107,6 +107,15 @@ func explained(t *testing.T, p program, a billing.Account) {
 	); strings.Contains(said, "registered") || !strings.Contains(said, "older moments are left out") {
 		t.Errorf("the last moment alone: %s", said)
 	}
+	if said := p.run(0, "explain", a.Email, "--since", "1ns"); strings.Contains(said, "points spent") ||
+		!strings.Contains(said, "older moments are left out") {
+		t.Errorf("none of the last nanosecond: %s", said)
+	}
+	if said := p.run(0, "explain", a.Email, "--since", "1h"); !strings.Contains(said, "registered") ||
+		strings.Contains(said, "left out") {
+		t.Errorf("the last hour: %s", said)
+	}
+	p.run(1, "explain", a.Email, "--since=-1h")
 	lines := bufio.NewScanner(strings.NewReader(p.run(0, "explain", "--json", a.Email)))
 	var last momentLine
 	for lines.Scan() {

@@ -1,13 +1,10 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"fmt"
-	"io"
 	"os"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"github.com/pointsync/pointsync/pkg/billing"
@@ -40,6 +37,7 @@ func (t target) withPost(ctx context.Context, f func(db *store.DB, post *outbox.
 }
 
 type webhooksListCmd struct {
+	listing
 	target
 }
 
@@ -50,13 +48,13 @@ func (l webhooksListCmd) Run(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		return printWebhooks(os.Stdout, hooks)
+		t := webhooksTable(hooks)
+		return t.print(os.Stdout, l.JSON)
 	})
 }
 
-func printWebhooks(out io.Writer, hooks []billing.Webhook) error {
-	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "WEBHOOK\tADDRESS\tTYPES\tDELIVERED\tFAILED\tDISABLED")
+func webhooksTable(hooks []billing.Webhook) table {
+	t := table{columns: []string{"webhook", "address", "types", "delivered", "failed", "disabled"}}
 	for _, h := range hooks {
 		types := "all"
 		if h.Types != nil {
@@ -66,9 +64,9 @@ func printWebhooks(out io.Writer, hooks []billing.Webhook) error {
 			}
 			types = strings.Join(names, ",")
 		}
-		fmt.Fprintf(w, "%s\t%s\t%s\t%d\t%d\t%s\n", h.ID, h.URL, types, h.Delivered, h.Failed, h.DisabledWhy)
+		t.add(h.ID, h.URL, cell{h.Types, types}, h.Delivered, h.Failed, h.DisabledWhy)
 	}
-	return w.Flush()
+	return t
 }
 
 type webhooksAddCmd struct {
@@ -135,6 +133,7 @@ func (r webhooksRollCmd) Run(ctx context.Context) error {
 type webhooksHistoryCmd struct {
 	Limit int `help:"How many at most." default:"100"`
 
+	listing
 	target
 }
 
@@ -148,15 +147,11 @@ func (h webhooksHistoryCmd) Run(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		w := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
-		fmt.Fprintln(w, "AT\tWHO\tDID\tWEBHOOK\tTOLD")
+		t := table{columns: []string{"at", "who", "did", "webhook", "told"}}
 		for _, a := range deeds {
 			did := strings.TrimPrefix(string(a.Action), "webhook.")
-			fmt.Fprintf(
-				w, "%s\t%s\t%s\t%s\t%s\n", a.CreatedAt.UTC().Format(time.RFC3339),
-				cmp.Or(string(a.AdminID), "the command line"), did, a.WebhookID, a.Reason,
-			)
+			t.add(a.CreatedAt, madeBy(a.AdminID), did, a.WebhookID, a.Reason)
 		}
-		return w.Flush()
+		return t.print(os.Stdout, h.JSON)
 	})
 }

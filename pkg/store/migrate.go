@@ -11,8 +11,10 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"path"
 	"regexp"
 	"strings"
+	"time"
 
 	"github.com/pressly/goose/v3"
 	"github.com/pressly/goose/v3/lock"
@@ -57,6 +59,48 @@ func (d *DB) Migrate(ctx context.Context) error {
 		return fmt.Errorf("migrate: %w", err)
 	}
 	return nil
+}
+
+// Migration is a step of the schema.
+type Migration struct {
+	Version   int64
+	Name      string
+	AppliedAt *time.Time // nil: not yet
+}
+
+// Migrations returns the steps of this program's schema, oldest first, and when each was done. It runs none.
+func (d *DB) Migrations(ctx context.Context) ([]Migration, error) {
+	p, err := d.provider()
+	if err != nil {
+		return nil, err
+	}
+	all, err := p.Status(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("read the schema's version: %w", err)
+	}
+	steps := make([]Migration, len(all))
+	for n, s := range all {
+		steps[n] = Migration{Version: s.Source.Version, Name: nameOf(s.Source)}
+		if s.State == goose.StateApplied {
+			steps[n].AppliedAt = &s.AppliedAt
+		}
+	}
+	return steps, nil
+}
+
+// nameOf returns what a step is called: the name of its file, without number and ending.
+func nameOf(s *goose.Source) string {
+	if s.Path != "" {
+		_, name, _ := strings.Cut(strings.TrimSuffix(path.Base(s.Path), ".sql"), "_")
+		return name
+	}
+	switch s.Version {
+	case versionJobs:
+		return "jobs"
+	case versionOrigin:
+		return "origin"
+	}
+	return "other"
 }
 
 // CheckMigrated returns an error, with what to do, if the schema is older than this program.
