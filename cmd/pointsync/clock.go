@@ -38,7 +38,10 @@ func clockOf(ctx context.Context, c config.Config, log *slog.Logger) (func() tim
 // followClock returns a function that reads the clock at url. The clock must reply now. If it does not reply later, the
 // function uses the last offset.
 func followClock(ctx context.Context, url string, log *slog.Logger) (func() time.Time, error) {
-	c := &clock{url: url, client: http.Client{Timeout: 2 * time.Second}, log: log}
+	// Many requests ask at once, and two idle connections, the default, would mean a new one for most questions.
+	transport := http.DefaultTransport.(*http.Transport).Clone()
+	transport.MaxIdleConnsPerHost = transport.MaxIdleConns
+	c := &clock{url: url, client: http.Client{Timeout: 2 * time.Second, Transport: transport}, log: log}
 	if _, err := c.ask(ctx); err != nil {
 		return nil, fmt.Errorf("the clock at %s does not respond: %w", url, err)
 	}
