@@ -31,28 +31,38 @@ const (
 	maxWaiting = 64
 	// hashPatience is how long a caller waits for a turn.
 	hashPatience = 5 * time.Second
+	// maxRest limits a rest, so that a server that is slow for another reason does not become slower by it.
+	maxRest = 150 * time.Millisecond
 )
 
+// rests is how many times as long as a turn of a lane its rest lasts.
+var rests = [lanes]time.Duration{laneFresh: 1, laneOther: 3}
+
 // hashers lets few passwords be hashed at once. Hashing takes a core for a while, and Go does not prefer a spend to it.
-// So half of the cores are always left.
+// So half of the cores are always left. After a turn of laneFresh or laneOther, the turn rests: it may only be taken by
+// laneProven. So first logins take at most half of the turns' time, and guesses at most a quarter.
 type hashers struct {
 	mu      sync.Mutex
 	free    int
+	rested  int                // turns that do not rest, free or not
 	waiting [lanes][]chan bool // the newest last; true is a turn, false is for who has to leave
 	began   func()             // called at the beginning of each turn, for tests; nil: nothing
 }
 
-func newHashers() *hashers { return &hashers{free: min(max(1, runtime.GOMAXPROCS(0)/2), maxHashers)} }
+func newHashers() *hashers { return hashersOf(min(max(1, runtime.GOMAXPROCS(0)/2), maxHashers)) }
 
-// take waits for a turn, which give ends. Errors: ETooMany.
-func (h *hashers) take(ctx context.Context, l lane) error {
+func hashersOf(turns int) *hashers { return &hashers{free: turns, rested: turns} }
+
+// take waits for a turn, which done ends. Errors: ETooMany.
+func (h *hashers) take(ctx context.Context, l lane) (done func(), err error) {
 	if err := h.wait(ctx, l); err != nil {
-		return err
+		return nil, err
 	}
 	if h.began != nil {
 		h.began()
 	}
-	return nil
+	begin := time.Now()
+	return func() { h.give(l, time.Since(begin)) }, nil
 }
 
 func (h *hashers) wait(ctx context.Context, l lane) error {
@@ -74,7 +84,7 @@ func (h *hashers) wait(ctx context.Context, l lane) error {
 	case <-patience.C:
 	}
 	if !h.leave(l, turn) && <-turn { // the turn came at the same moment
-		h.give()
+		h.give(l, 0)
 	}
 	return err
 }
@@ -83,8 +93,7 @@ func (h *hashers) wait(ctx context.Context, l lane) error {
 func (h *hashers) enter(l lane) chan bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if h.free > 0 {
-		h.free--
+	if h.claim(l) {
 		return nil
 	}
 	if len(h.waiting[l]) >= maxWaiting {
@@ -94,6 +103,18 @@ func (h *hashers) enter(l lane) chan bool {
 	turn := make(chan bool, 1)
 	h.waiting[l] = append(h.waiting[l], turn)
 	return turn
+}
+
+// claim takes a turn if one is free for a lane. h.mu is held.
+func (h *hashers) claim(l lane) bool {
+	if h.free == 0 || rests[l] > 0 && h.rested == 0 {
+		return false
+	}
+	h.free--
+	if rests[l] > 0 {
+		h.rested--
+	}
+	return true
 }
 
 // full reports whether a lane has no room.
@@ -115,18 +136,34 @@ func (h *hashers) leave(l lane, turn chan bool) bool {
 	return true
 }
 
-// give hands the turn to the newest one of the first lane.
-func (h *hashers) give() {
+// give ends a turn of a lane that took some time, lets it rest, and hands it on.
+func (h *hashers) give(l lane, took time.Duration) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	for l := range h.waiting {
-		if last := len(h.waiting[l]) - 1; last >= 0 {
+	h.free++
+	if rests[l] > 0 {
+		time.AfterFunc(min(rests[l]*took, maxRest), h.endRest)
+	}
+	h.hand()
+}
+
+// endRest ends the rest after a turn.
+func (h *hashers) endRest() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.rested++
+	h.hand()
+}
+
+// hand gives a turn to the newest one of the first lane that may have one. h.mu is held.
+func (h *hashers) hand() {
+	for l := range lanes {
+		if last := len(h.waiting[l]) - 1; last >= 0 && h.claim(l) {
 			h.waiting[l][last] <- true
 			h.waiting[l] = h.waiting[l][:last]
 			return
 		}
 	}
-	h.free++
 }
 
 func tooManyHashers() *billing.Error {

@@ -17,13 +17,16 @@ import (
 func TestHashersAreBounded(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		h := &hashers{free: 2}
+		h := hashersOf(2)
+		var turns []func()
 		for range 2 {
-			must(t, h.take(t.Context(), laneOther))
+			done, err := h.take(t.Context(), laneFresh)
+			must(t, err)
+			turns = append(turns, done)
 		}
 		begin := time.Now()
 		var refused *billing.Error
-		if err := h.take(t.Context(), laneProven); !errors.As(err, &refused) || refused.Code != billing.ETooMany ||
+		if _, err := h.take(t.Context(), laneProven); !errors.As(err, &refused) || refused.Code != billing.ETooMany ||
 			refused.RetryAfter <= 0 {
 			t.Errorf("one too many: %v", err)
 		}
@@ -32,13 +35,14 @@ func TestHashersAreBounded(t *testing.T) {
 		}
 		gone, leave := context.WithCancel(t.Context())
 		time.AfterFunc(time.Second, leave)
-		if err := h.take(gone, laneProven); !errors.Is(err, context.Canceled) {
+		if _, err := h.take(gone, laneProven); !errors.Is(err, context.Canceled) {
 			t.Errorf("who leaves: %v", err)
 		}
-		time.AfterFunc(time.Second, h.give)
-		must(t, h.take(t.Context(), laneProven))
-		h.give()
-		h.give()
+		time.AfterFunc(time.Second, turns[0])
+		done, err := h.take(t.Context(), laneProven)
+		must(t, err)
+		done()
+		turns[1]()
 		if h.free != 2 || len(slices.Concat(h.waiting[:]...)) != 0 {
 			t.Errorf("%d turns are free, %v wait", h.free, h.waiting)
 		}
@@ -50,7 +54,9 @@ func TestHashersAreBounded(t *testing.T) {
 func TestLanes(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		h := &hashers{}
+		h := hashersOf(1)
+		first, err := h.take(t.Context(), laneProven)
+		must(t, err)
 		type place struct {
 			lane lane
 			n    int
@@ -60,10 +66,10 @@ func TestLanes(t *testing.T) {
 		for l := lanes - 1; l >= 0; l-- { // the worst first
 			for n := range maxWaiting + 1 {
 				all.Go(func() {
-					switch err := h.take(t.Context(), l); {
+					switch done, err := h.take(t.Context(), l); {
 					case err == nil:
 						order = append(order, place{l, n})
-						h.give()
+						done()
 					case billing.CodeOf(err) == billing.ETooMany:
 						left = append(left, place{l, n})
 					default:
@@ -76,7 +82,7 @@ func TestLanes(t *testing.T) {
 		if !slices.Equal(left, []place{{laneOther, 0}, {laneFresh, 0}, {laneProven, 0}}) {
 			t.Errorf("who left: %v", left)
 		}
-		h.give()
+		first()
 		all.Wait()
 		for l := range lanes {
 			for n := maxWaiting; n > 0; n-- {
@@ -85,6 +91,40 @@ func TestLanes(t *testing.T) {
 		}
 		if !slices.Equal(order, want) {
 			t.Errorf("turns: %v", order)
+		}
+	})
+}
+
+// TestTurnsRest proves that a turn rests after a first login as long as it took, and after a guess three times as long,
+// at most 150 ms. Neither waits for what comes from a known address, which does not wait for a rest. The test controls
+// the time.
+func TestTurnsRest(t *testing.T) {
+	t.Parallel()
+	const hash = 20 * time.Millisecond
+	turn := func(t *testing.T, h *hashers, l lane, took time.Duration) {
+		t.Helper()
+		done, err := h.take(t.Context(), l)
+		must(t, err)
+		<-time.After(took)
+		done()
+	}
+	synctest.Test(t, func(t *testing.T) {
+		for _, c := range []struct {
+			first      lane
+			took, rest time.Duration
+		}{{laneProven, hash, 0}, {laneFresh, hash, hash}, {laneOther, hash, 3 * hash}, {laneOther, time.Second, maxRest}} {
+			for l := range lanes {
+				h, begin := hashersOf(1), time.Now()
+				want := c.took + hash
+				if l != laneProven {
+					want += c.rest
+				}
+				turn(t, h, c.first, c.took)
+				turn(t, h, l, hash)
+				if took := time.Since(begin); took != want {
+					t.Errorf("lane %d after lane %d: %s, want %s", l, c.first, took, want)
+				}
+			}
 		}
 	})
 }

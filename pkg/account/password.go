@@ -16,20 +16,22 @@ var hashParams = &argon2id.Params{Memory: 19 * 1024, Iterations: 2, Parallelism:
 
 // hash returns the stored form of a password. Errors: ETooMany.
 func (s *Service) hash(ctx context.Context, l lane, password string) (string, error) {
-	if err := s.takeTurn(ctx, l); err != nil {
+	done, err := s.takeTurn(ctx, l)
+	if err != nil {
 		return "", err
 	}
-	defer s.hashers.give()
+	defer done()
 	return argon2id.CreateHash(composed(password), hashParams)
 }
 
 // verify reports whether a password matches its stored form. If it does and the form is an older one, newer is what to
 // store in its place. Errors: ETooMany.
 func (s *Service) verify(ctx context.Context, l lane, password, hash string) (ok bool, newer string, err error) {
-	if err := s.takeTurn(ctx, l); err != nil {
+	done, err := s.takeTurn(ctx, l)
+	if err != nil {
 		return false, "", err
 	}
-	defer s.hashers.give()
+	defer done()
 	ok, params, err := argon2id.CheckHash(composed(password), hash)
 	if err != nil {
 		return false, "", fmt.Errorf("account: compare password: %w", err)
@@ -40,11 +42,11 @@ func (s *Service) verify(ctx context.Context, l lane, password, hash string) (ok
 	return ok, newer, err
 }
 
-// takeTurn waits for a turn at hashing, which s.hashers.give ends. Errors: ETooMany.
-func (s *Service) takeTurn(ctx context.Context, l lane) error {
-	err := s.hashers.take(ctx, l)
+// takeTurn waits for a turn at hashing, which done ends. Errors: ETooMany.
+func (s *Service) takeTurn(ctx context.Context, l lane) (done func(), err error) {
+	done, err = s.hashers.take(ctx, l)
 	if billing.CodeOf(err) == billing.ETooMany {
 		s.pause(ctx)
 	}
-	return err
+	return done, err
 }

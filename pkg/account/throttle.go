@@ -2,6 +2,7 @@ package account
 
 import (
 	"context"
+	"math/rand/v2"
 	"time"
 
 	"github.com/pointsync/pointsync/pkg/billing"
@@ -9,8 +10,9 @@ import (
 )
 
 const (
-	// holdFor is how long a refusal waits, so that a client that ignores Retry-After costs little more than one that
-	// obeys it. maxHeld bounds how many wait at once; the others are refused at once.
+	// A refusal waits for holdFor to twice as long, so that a client that ignores Retry-After costs little more than one
+	// that obeys it. The time is random: clients that were refused together do not come again together, in a wave that
+	// would delay everyone else. maxHeld bounds how many wait at once; the others are refused at once.
 	holdFor = time.Second
 	maxHeld = 500
 	// maxCounting is how many attempts use the database at once: few of its connections, so that spends find one.
@@ -150,7 +152,7 @@ func outrun(kind billing.AttemptKind, seen, counted billing.AttemptCount, now ti
 	return counted.Wait(kind, now)
 }
 
-// holdBack refuses an attempt, after a second if few are held. Errors: ETooMany, always.
+// holdBack refuses an attempt, after a pause if few are held. Errors: ETooMany, always.
 func (s *Service) holdBack(ctx context.Context, wait time.Duration) error {
 	s.pause(ctx)
 	return &billing.Error{
@@ -159,14 +161,14 @@ func (s *Service) holdBack(ctx context.Context, wait time.Duration) error {
 	}
 }
 
-// pause waits a second before a refusal, if few others do.
+// pause waits before a refusal, if few others do.
 func (s *Service) pause(ctx context.Context) {
 	select {
 	case s.held <- struct{}{}:
-		second := time.NewTimer(holdFor)
-		defer second.Stop()
+		over := time.NewTimer(holdFor + rand.N(holdFor))
+		defer over.Stop()
 		select {
-		case <-second.C:
+		case <-over.C:
 		case <-ctx.Done():
 		}
 		<-s.held
