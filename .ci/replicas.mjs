@@ -3,6 +3,7 @@
 // empty.
 import { spawnSync } from 'node:child_process';
 import { once } from 'node:events';
+import { writeFileSync } from 'node:fs';
 import { createServer, request } from 'node:http';
 import { join } from 'node:path';
 import { freePorts, root, running, withSandbox } from './dev.mjs';
@@ -17,6 +18,8 @@ export function withReplicas(binary, folder, use) {
     const [one, two, front] = await freePorts(3);
     const balancer = await balance(front, [one, two]);
     const base_url = `http://${front}`;
+    const issuers = join(folder, 'issuers.yaml'); // the one beside the local Stripe
+    writeFileSync(issuers, `issuers:\n  - issuer: ${sandbox}/_issuer\n    audiences: [pointsync-dev]\n    link_email: true\n`);
     const env = {
       ...process.env,
       DATABASE_URL: process.env.TEST_DATABASE_URL,
@@ -24,6 +27,7 @@ export function withReplicas(binary, folder, use) {
       STRIPE_WEBHOOK_SECRET: 'whsec_notyetknownq7Lx2VbT9mKdR4w',
       POINTSYNC_ALLOWED_ORIGINS: base_url, POINTSYNC_ALLOW_LOCAL_WEBHOOKS: 'true',
       POINTSYNC_TOP_UP_COOL_OFF: '1m', POINTSYNC_CATALOG: join(root, 'catalog.yaml'),
+      POINTSYNC_ISSUERS: issuers,
     };
     const run = (...args) => {
       const { status, stdout, stderr } = spawnSync(binary, args, { env, cwd: folder, encoding: 'utf8' });

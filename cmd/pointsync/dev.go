@@ -23,6 +23,7 @@ import (
 	"github.com/pointsync/pointsync/pkg/mail"
 	"github.com/pointsync/pointsync/pkg/oidc"
 	"github.com/pointsync/pointsync/pkg/sandbox"
+	"github.com/pointsync/pointsync/pkg/sandbox/issuer"
 	"github.com/pointsync/pointsync/pkg/token"
 )
 
@@ -154,7 +155,14 @@ func startDevIn(ctx context.Context, d devCmd, in devInput, log *slog.Logger) (*
 		return nil, errors.Join(err, stripeListener.Close(), apiListener.Close())
 	}
 	context.AfterFunc(ctx, world.EndStreams)
-	s.group.Go(func() error { return errors.Join(serveHTTP(ctx, stripeListener, world.Handler(), log), world.Close()) })
+	elsewhere := issuer.New(s.sandboxURL)
+	in.issuers = append(in.issuers, oidc.Settings{
+		Issuer: elsewhere.Name(), Audiences: []string{issuer.Audience}, LinkEmail: true,
+	})
+	s.group.Go(func() error {
+		handler := elsewhere.Beside(world.Handler())
+		return errors.Join(serveHTTP(ctx, stripeListener, handler, log), world.Close())
+	})
 	s.app, err = s.wire(ctx, d, in, log)
 	if err != nil {
 		stop()
@@ -288,6 +296,8 @@ func (s *devServer) explain(dir string) {
   API         %[1]s
   sandbox     %[2]s   a local Stripe and, in a browser, its control panel; a script moves its clock with
               curl -X POST %[2]s/_sandbox/clock -H 'Content-Type: application/json' -d '{"advance_seconds":86400}'
+  issuer      %[2]s%[6]s   a local login elsewhere; an ID token to exchange:
+              curl %[2]s%[6]s/token -d '{"email":"ada@example.com"}'
   state       %[3]s
   admin       %[4]s with the password "%[5]s"
 
@@ -295,7 +305,7 @@ Try it:
   curl %[1]s/auth/register -H 'Content-Type: application/json' -d '{"email":"ada@example.com","password":"%[5]s"}'
 
 Stop with Ctrl-C.
-`, s.url, s.sandboxURL, dir, devAdmin, devPassword)
+`, s.url, s.sandboxURL, dir, devAdmin, devPassword, issuer.Path)
 }
 
 // devCatalog returns the catalogue at path, or ./catalog.yaml, or the built-in one, and its file, "" for the last.

@@ -9,6 +9,7 @@ import (
 	"os"
 
 	"github.com/pointsync/pointsync/pkg/sandbox"
+	"github.com/pointsync/pointsync/pkg/sandbox/issuer"
 )
 
 type sandboxCmd struct {
@@ -40,5 +41,6 @@ func (s sandboxCmd) Run(ctx context.Context) error {
 		l.Addr(),
 	)
 	defer context.AfterFunc(ctx, world.EndStreams)()
-	return errors.Join(serveHTTP(ctx, l, world.Handler(), log), world.Close())
+	elsewhere := issuer.New("http://" + l.Addr().String())
+	return errors.Join(serveHTTP(ctx, l, elsewhere.Beside(world.Handler()), log), world.Close())
 }
