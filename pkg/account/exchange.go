@@ -56,8 +56,11 @@ func (s *Service) exchange(ctx context.Context, idToken, nonce string) (Session,
 
 // enter begins the login that an ID token opens, of an account whose lock the transaction holds. A token that opens one
 // login does so again for exchangeGrace, in place of the first one: its response was lost. Errors: EIDTokenUsed,
-// EAccountClosed.
+// EAccountClosed, ETooMany.
 func (s *Service) enter(ctx context.Context, tx *store.Tx, a billing.Account, t oidc.Token) (Session, error) {
+	if err := s.budget(ctx, tx, a.ID, billing.RequestExchange); err != nil {
+		return Session{}, err
+	}
 	if t.Once == "" {
 		return s.beginLogin(ctx, tx, a)
 	}

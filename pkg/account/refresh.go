@@ -95,6 +95,9 @@ func (s *Service) refresh(ctx context.Context, raw string) (Session, error) {
 		case refused != nil:
 			return tx.RevokeLogin(ctx, login.AccountID, login.ID) // committed with the refusal
 		}
+		if err := s.budget(ctx, tx, token.AccountID, billing.RequestRefresh); err != nil {
+			return err
+		}
 		if err := tx.UseRefreshToken(ctx, token.AccountID, token.Hash); err != nil {
 			return err
 		}
@@ -114,6 +117,15 @@ func (s *Service) refresh(ctx context.Context, raw string) (Session, error) {
 		return Session{}, refused
 	}
 	return s.current(ctx, out)
+}
+
+// budget takes a login without a password out of the account's budget. It adds rows that stay as long as a login may
+// live, so a loop would fill the database. The transaction holds the account's lock. Errors: ETooMany.
+func (s *Service) budget(ctx context.Context, tx *store.Tx, id billing.AccountID, kind billing.RequestKind) error {
+	if s.unthrottled {
+		return nil
+	}
+	return tx.TakeRequest(ctx, id, kind)
 }
 
 // mayLive returns the login of a refresh token, without a lock. So a token that is not known, or whose login has ended,

@@ -23,8 +23,9 @@ func (b Budget) Take(wholeAt, now time.Time) (next time.Time, wait time.Duration
 	return next, 0
 }
 
-// RequestKind is a kind of request that asks Stripe. Each kind has a budget for each account. Stripe has one limit for
-// all customers of the operator, so no single customer may use it up.
+// RequestKind is a kind of request that has a budget for each account. Most of them ask Stripe. Stripe has one limit for
+// all customers of the operator, so no single customer may use it up. The others begin or go on with a login without a
+// password, and leave rows that stay for months.
 type RequestKind string
 
 // The kinds of request, each with the budget below.
@@ -34,6 +35,8 @@ const (
 	RequestPortal       RequestKind = "portal"         // a session of the billing portal
 	RequestTopUp        RequestKind = "top_up"         // an automatic top-up turned on
 	RequestSubscription RequestKind = "subscription"   // a preview, a change, a cancellation, a resumption
+	RequestExchange     RequestKind = "exchange"       // a login by an ID token
+	RequestRefresh      RequestKind = "refresh"        // a refresh of a login
 )
 
 // RequestBudgets are generous for a person and tight for a loop. They allow a person to mistype a code ten times, but
@@ -44,4 +47,6 @@ var RequestBudgets = map[RequestKind]Budget{
 	RequestPortal:       {Burst: 10, Every: 10 * time.Second},
 	RequestTopUp:        {Burst: 10, Every: 10 * time.Second},
 	RequestSubscription: {Burst: 20, Every: 10 * time.Second},
+	RequestExchange:     {Burst: 30, Every: time.Minute},
+	RequestRefresh:      {Burst: 100, Every: 10 * time.Second}, // 50 devices need one each 18 s, and may wake together
 }

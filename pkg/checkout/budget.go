@@ -11,7 +11,7 @@ import (
 // request. It is kept in the database, so that all replicas share it. A repeat that the database alone can reply to
 // costs nothing.
 
-// lockAndTake locks the open account for a login and calls takeRequest, in its own transaction. Errors: ETooMany,
+// lockAndTake locks the open account for a login and takes a request, in its own transaction. Errors: ETooMany,
 // EUnauthorized, EAccountClosed.
 func lockAndTake(
 	ctx context.Context, db *store.DB, id billing.AccountID, login billing.SessionID, kind billing.RequestKind,
@@ -20,23 +20,6 @@ func lockAndTake(
 		if _, err := tx.LockOpen(ctx, id, login); err != nil {
 			return err
 		}
-		return takeRequest(ctx, tx, id, kind)
+		return tx.TakeRequest(ctx, id, kind)
 	})
-}
-
-// takeRequest takes one request out of an account's budget. The caller holds the account's lock. Errors: ETooMany.
-func takeRequest(ctx context.Context, tx *store.Tx, id billing.AccountID, kind billing.RequestKind) error {
-	wholeAt, err := tx.RequestBudget(ctx, id, kind)
-	if err != nil {
-		return err
-	}
-	next, wait := billing.RequestBudgets[kind].Take(wholeAt, tx.Now)
-	if wait > 0 {
-		return &billing.Error{
-			Code:       billing.ETooMany,
-			RetryAfter: wait,
-			Message:    "This account asked for this too often in a short time. Try again in a moment.",
-		}
-	}
-	return tx.SaveRequestBudget(ctx, id, kind, next)
 }

@@ -46,7 +46,7 @@ func newChange(ctx context.Context, tx *store.Tx, a asked) (billing.Subscription
 	if err := makeRoom(ctx, tx, c.AccountID); err != nil {
 		return c, err
 	}
-	if err := takeRequest(ctx, tx, c.AccountID, billing.RequestSubscription); err != nil {
+	if err := tx.TakeRequest(ctx, c.AccountID, billing.RequestSubscription); err != nil {
 		return c, err
 	}
 	c.ID, c.Status = billing.NewChangeID(tx.Now), billing.ChangePending
@@ -96,7 +96,7 @@ func takeUp(
 	if c.Status.Decided() {
 		return c, nil
 	}
-	return c, takeRequest(ctx, tx, account, billing.RequestSubscription)
+	return c, tx.TakeRequest(ctx, account, billing.RequestSubscription)
 }
 
 // renew renews the lease of a pending change, or ends the change if it was cut off too long ago.

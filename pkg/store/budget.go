@@ -3,7 +3,6 @@ package store
 import (
 	"context"
 	"errors"
-	"time"
 
 	"gorm.io/gorm"
 	"gorm.io/gorm/clause"
@@ -19,27 +18,23 @@ type budgetRow struct {
 
 func (budgetRow) TableName() string { return "request_budgets" }
 
-// RequestBudget returns when the account's budget for a kind of request is whole again, or the zero time if it was
-// never used.
-func (tx *Tx) RequestBudget(
-	ctx context.Context, account billing.AccountID, kind billing.RequestKind,
-) (time.Time, error) {
+// TakeRequest takes one request out of the budget of an account, whose lock this transaction holds. Errors: ETooMany.
+func (tx *Tx) TakeRequest(ctx context.Context, account billing.AccountID, kind billing.RequestKind) error {
 	var row budgetRow
 	err := tx.q(ctx).Where("account_id = ? AND kind = ?", string(account), string(kind)).Take(&row).Error
-	if errors.Is(err, gorm.ErrRecordNotFound) {
-		return time.Time{}, nil
+	if err != nil && !errors.Is(err, gorm.ErrRecordNotFound) {
+		return translate(err)
 	}
-	return row.WholeAt.Time, translate(err)
-}
-
-// SaveRequestBudget writes when the account's budget for a kind of request is whole again. The caller holds the
-// account's lock.
-func (tx *Tx) SaveRequestBudget(
-	ctx context.Context, account billing.AccountID, kind billing.RequestKind, wholeAt time.Time,
-) error {
-	row := budgetRow{AccountID: string(account), Kind: string(kind), WholeAt: stamp{wholeAt}}
-	err := tx.q(ctx).Clauses(
+	next, wait := billing.RequestBudgets[kind].Take(row.WholeAt.Time, tx.Now)
+	if wait > 0 {
+		return &billing.Error{
+			Code:       billing.ETooMany,
+			RetryAfter: wait,
+			Message:    "This account asked for this too often in a short time. Try again in a moment.",
+		}
+	}
+	row = budgetRow{AccountID: string(account), Kind: string(kind), WholeAt: stamp{next}}
+	return translate(tx.q(ctx).Clauses(
 		clause.OnConflict{Columns: []clause.Column{{Name: "account_id"}, {Name: "kind"}}, UpdateAll: true},
-	).Create(&row).Error
-	return translate(err)
+	).Create(&row).Error)
 }

@@ -268,7 +268,7 @@ func insertSales(ctx context.Context, tx *store.Tx, db *store.DB, id billing.Acc
 	return errors.Join(
 		changed, tx.InsertOrder(ctx, anOrder(db, id)), tx.SaveTopUp(ctx, topUp),
 		tx.SaveReturned(ctx, id, billing.Returned{ChargeID: "ch_1", Refunded: 1}),
-		tx.SaveRequestBudget(ctx, id, billing.RequestPortal, tx.Now),
+		tx.TakeRequest(ctx, id, billing.RequestPortal),
 		tx.KeepKnown(ctx, "ada", tx.Now),
 		tx.SaveMailToken(ctx, billing.MailToken{
 			AccountID: id, Kind: billing.MailTokenReset, Digest: "d", Email: "ada@example.com", ExpiresAt: tx.Now,

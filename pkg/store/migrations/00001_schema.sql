@@ -170,12 +170,12 @@ CREATE TABLE requests (
     PRIMARY KEY (account_id, operation, idempotency_key)
 );
 
--- How many of an account's requests may still call Stripe, one row for each kind of request. The budget is full again
--- at `whole_at`. It is in the database, so that all replicas count together.
+-- How many of an account's requests may still call Stripe, or renew a login, one row for each kind. The budget is full
+-- again at `whole_at`. It is in the database, so that all replicas count together.
 CREATE TABLE request_budgets (
     account_id text NOT NULL REFERENCES accounts (id),
     kind       text NOT NULL CONSTRAINT request_budgets_kind CHECK (kind IN
-        ('checkout', 'promotion_code', 'portal', 'top_up', 'subscription')),
+        ('checkout', 'promotion_code', 'portal', 'top_up', 'subscription', 'exchange', 'refresh')),
     whole_at   timestamptz NOT NULL,
     PRIMARY KEY (account_id, kind)
 );

@@ -1,0 +1,56 @@
+package account
+
+import (
+	"errors"
+	"testing"
+
+	"github.com/pointsync/pointsync/pkg/billing"
+	"github.com/pointsync/pointsync/pkg/oidc/issuertest"
+	"github.com/pointsync/pointsync/pkg/store"
+	"github.com/pointsync/pointsync/pkg/store/storetest"
+)
+
+// TestLoginBudgets proves that a loop of refreshes, or of exchanges of one ID token, is stopped at the account's budget,
+// because each adds rows that stay for months. The refusal says when the next one works, ends no login, uses no token,
+// and concerns no other account.
+func TestLoginBudgets(t *testing.T) {
+	t.Parallel()
+	i := issuertest.New(t, "", "ES256")
+	storetest.EachAt(t, func(t *testing.T, db *store.DB, clock *storetest.Clock) {
+		s := newExchange(t, db, i)
+		ada, eve := i.Token("ada", app, nil), i.Token("eve", app, nil)
+		in, err := s.Exchange(t.Context(), ada, "")
+		must(t, err)
+		refresh := func() error {
+			out, err := s.Refresh(t.Context(), in.Refresh)
+			if err == nil {
+				in = out
+			}
+			return err
+		}
+		exchange := func() error { _, err := s.Exchange(t.Context(), ada, ""); return err }
+		for kind, c := range map[billing.RequestKind]struct {
+			once func() error
+			done int
+		}{billing.RequestRefresh: {refresh, 0}, billing.RequestExchange: {exchange, 1}} {
+			budget := billing.RequestBudgets[kind]
+			for n := c.done; n < budget.Burst; n++ {
+				if err := c.once(); err != nil {
+					t.Fatalf("%s %d: %v", kind, n, err)
+				}
+			}
+			var e *billing.Error
+			if err := c.once(); !errors.As(err, &e) || e.Code != billing.ETooMany || e.RetryAfter > budget.Every {
+				t.Fatalf("%s, one too many: %v", kind, err)
+			}
+			clock.Advance(e.RetryAfter)
+			if err := c.once(); err != nil {
+				t.Errorf("%s when it is due: %v", kind, err)
+			}
+		}
+		other, err := s.Exchange(t.Context(), eve, "")
+		must(t, err)
+		_, err = s.Refresh(t.Context(), other.Refresh)
+		must(t, err)
+	})
+}
