@@ -3,6 +3,7 @@ package account
 import (
 	"context"
 	"errors"
+	"strings"
 	"time"
 
 	"github.com/pointsync/pointsync/pkg/billing"
@@ -103,9 +104,7 @@ var errEmailMoved = errors.New("account: the email was given to another account 
 
 // firstExchange logs in a person who has no account by this identity yet.
 func (s *Service) firstExchange(ctx context.Context, who oidc.Token) (out Session, err error) {
-	if who.Email, err = NormalizeEmail(who.Email); err != nil {
-		who.Email = "" // no account can have it
-	}
+	who.Email = provenEmail(who.Email)
 	for try := range 3 {
 		if try == 2 {
 			who.Email = "" // the login does not depend on it
@@ -125,6 +124,28 @@ func (s *Service) firstExchange(ctx context.Context, who oidc.Token) (out Sessio
 		return Session{}, err
 	}
 	return s.current(ctx, out)
+}
+
+// provenEmail returns the one spelling of an address that an issuer has verified, or "" if no account can have it.
+// NormalizeEmail makes ASCII letters of some others, such as the Kelvin sign. What is typed so is meant so. But an
+// issuer has verified the mailbox that it names, which may belong to someone else than the one with the ASCII letter.
+func provenEmail(verified string) string {
+	email, err := NormalizeEmail(verified)
+	if err != nil {
+		return ""
+	}
+	named, _, _ := cutLast(strings.TrimSpace(verified), "@")
+	local, _, _ := cutLast(email, "@")
+	lower := func(r rune) rune {
+		if 'A' <= r && r <= 'Z' {
+			return r - 'A' + 'a'
+		}
+		return r
+	}
+	if strings.Map(lower, named) != local {
+		return ""
+	}
+	return email
 }
 
 // accountOf returns the account of a person, whose lock the transaction then holds: the one that the same person got in

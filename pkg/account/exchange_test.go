@@ -128,6 +128,7 @@ func TestLinkByEmail(t *testing.T) {
 			"of a doubted issuer": doubted.Token("3", app, verified("ada@example.com")),
 			"no address":          i.Token("4", app, verified("ada at example.com")),
 			"another address":     i.Token("5", app, verified("ada@example.org")),
+			"other letters":       i.Token("8", app, verified("ａda@example.com")), // we would write it like hers
 		} {
 			in, err := s.Exchange(t.Context(), token, "")
 			must(t, err)
