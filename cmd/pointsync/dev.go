@@ -24,6 +24,7 @@ import (
 	"github.com/pointsync/pointsync/pkg/oidc"
 	"github.com/pointsync/pointsync/pkg/sandbox"
 	"github.com/pointsync/pointsync/pkg/sandbox/issuer"
+	"github.com/pointsync/pointsync/pkg/store"
 	"github.com/pointsync/pointsync/pkg/token"
 )
 
@@ -202,8 +203,20 @@ func (a *app) ensureAdmin(ctx context.Context) error {
 	); err != nil && billing.CodeOf(err) != billing.EEmailTaken {
 		return err
 	}
-	_, err := account.SetRole(ctx, a.db, devAdmin, billing.RoleAdmin)
-	return err
+	if _, err := account.SetRole(ctx, a.db, devAdmin, billing.RoleAdmin); err != nil {
+		return err
+	}
+	owner, err := account.ByEmail(ctx, a.db, devAdmin)
+	if err != nil || owner.EmailVerifiedAt != nil {
+		return err
+	}
+	// Without it, a login as the admin at the local issuer would take the password away.
+	return a.db.InTx(ctx, func(tx *store.Tx) error {
+		if _, err := tx.LockAccount(ctx, owner.ID); err != nil {
+			return err
+		}
+		return tx.VerifyEmail(ctx, owner.ID)
+	})
 }
 
 // wire sets up the sandbox as `pointsync stripe setup` would, and makes the API's app.

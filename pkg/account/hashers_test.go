@@ -112,7 +112,10 @@ func TestTurnsRest(t *testing.T) {
 		for _, c := range []struct {
 			first      lane
 			took, rest time.Duration
-		}{{laneProven, hash, 0}, {laneFresh, hash, hash}, {laneOther, hash, 3 * hash}, {laneOther, time.Second, maxRest}} {
+		}{
+			{laneProven, hash, 0}, {laneFresh, hash, hash}, {laneOther, hash, 3 * hash},
+			{laneOther, time.Second, maxRest},
+		} {
 			for l := range lanes {
 				h, begin := hashersOf(1), time.Now()
 				want := c.took + hash

@@ -10,7 +10,7 @@ import (
 	"github.com/pointsync/pointsync/pkg/store/storetest"
 )
 
-// TestLoginBudgets proves that a loop of refreshes, or of exchanges of one ID token, is stopped at the account's budget,
+// TestLoginBudgets proves that a loop of refreshes, or of exchanges of one ID token, ends at the account's budget,
 // because each adds rows that stay for months. The refusal says when the next one works, ends no login, uses no token,
 // and concerns no other account.
 func TestLoginBudgets(t *testing.T) {

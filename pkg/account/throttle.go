@@ -10,9 +10,9 @@ import (
 )
 
 const (
-	// A refusal waits for holdFor to twice as long, so that a client that ignores Retry-After costs little more than one
-	// that obeys it. The time is random: clients that were refused together do not come again together, in a wave that
-	// would delay everyone else. maxHeld bounds how many wait at once; the others are refused at once.
+	// A refusal waits for holdFor to twice as long, so that a client that ignores Retry-After costs little more than
+	// one that obeys it. The time is random: clients that were refused together do not come again together, in a wave
+	// that would delay everyone else. maxHeld bounds how many wait at once; the others are refused at once.
 	holdFor = time.Second
 	maxHeld = 500
 	// maxCounting is how many attempts use the database at once: few of its connections, so that spends find one.

@@ -23,9 +23,9 @@ func (b Budget) Take(wholeAt, now time.Time) (next time.Time, wait time.Duration
 	return next, 0
 }
 
-// RequestKind is a kind of request that has a budget for each account. Most of them ask Stripe. Stripe has one limit for
-// all customers of the operator, so no single customer may use it up. The others begin or go on with a login without a
-// password, and leave rows that stay for months.
+// RequestKind is a kind of request that has a budget for each account. Most of them ask Stripe. Stripe has one limit
+// for all customers of the operator, so no single customer may use it up. The others begin or go on with a login
+// without a password, and leave rows that stay for months.
 type RequestKind string
 
 // The kinds of request, each with the budget below.

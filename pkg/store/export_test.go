@@ -12,7 +12,8 @@ import (
 // Models are all rows that the package keeps. A new one belongs in this list, or the drift test fails for its table.
 var Models = []any{
 	&accountRow{}, &orderRow{}, &requestRow{}, &lotRow{}, &periodRow{}, &entryRow{}, &holdRow{}, &holdPartRow{},
-	&loginRow{}, &refreshTokenRow{}, &eventRow{}, &walkRow{}, &runRow{}, &syncRow{}, &adminActionRow{}, &changeRow{},
+	&loginRow{}, &refreshTokenRow{}, &exchangedTokenRow{},
+	&eventRow{}, &walkRow{}, &runRow{}, &syncRow{}, &adminActionRow{}, &changeRow{},
 	&topUpRow{}, &returnedRow{}, &formerCustomerRow{}, &linkRow{}, &webhookRow{}, &deliveryRow{}, &budgetRow{},
 	&originRow{}, &emailRow{}, &customerRow{}, &webhookActionRow{}, &externalIDRow{}, &serviceKeyRow{},
 	&attemptRow{}, &identityRow{},

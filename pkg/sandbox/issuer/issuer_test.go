@@ -68,7 +68,8 @@ func TestToken(t *testing.T) {
 func TestAuthorize(t *testing.T) {
 	t.Parallel()
 	at, all := start(t)
-	browser := &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	stay := func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	browser := &http.Client{CheckRedirect: stay}
 	good := url.Values{
 		"client_id": {issuer.Audience}, "response_type": {"id_token"}, "redirect_uri": {"http://127.0.0.1:8080/"},
 		"nonce": {"n1"}, "email": {"ada@example.com"}, "verified": {"on"},
