@@ -19,7 +19,9 @@ export function withReplicas(binary, folder, use) {
     const balancer = await balance(front, [one, two]);
     const base_url = `http://${front}`;
     const issuers = join(folder, 'issuers.yaml'); // the one beside the local Stripe
-    writeFileSync(issuers, `issuers:\n  - issuer: ${sandbox}/_issuer\n    audiences: [pointsync-dev]\n    link_email: true\n`);
+    writeFileSync(issuers, `issuers:
+  - {issuer: "${sandbox}/_issuer", audiences: [pointsync-dev], link_email: true}
+`);
     const env = {
       ...process.env,
       DATABASE_URL: process.env.TEST_DATABASE_URL,
