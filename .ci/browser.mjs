@@ -7,6 +7,7 @@ import { checkout } from './browser/checkout.mjs';
 import { withBrowser } from './browser/chromium.mjs';
 import { dunning } from './browser/dunning.mjs';
 import { elsewhere } from './browser/elsewhere.mjs';
+import { issuer } from './browser/issuer.mjs';
 import { panel } from './browser/panel.mjs';
 import { plain } from './browser/plain.mjs';
 import { portal } from './browser/portal.mjs';
@@ -22,6 +23,7 @@ const walk = (urls) => withBrowser(async (browser) => {
   await newcomer(browser, world);
   await shop(browser, urls, world);
   await account(browser, urls);
+  await issuer(browser, urls);
   await subscriber(browser, urls, world);
   await topUp(browser, urls, world);
   await elsewhere(browser, urls, world);

@@ -1,6 +1,7 @@
 // The account itself: links of mails, a forgotten password, the devices that are logged in, the customer's data, and
 // the end.
 import { client, leave, result } from "./api.js";
+import { canLeave, comeBack } from "./elsewhere.js";
 import { byId, complain, conceal, el, onClick, onSubmit, reveal, say, when } from "./page.js";
 import { begin, onSession, session } from "./session.js";
 
@@ -29,9 +30,9 @@ const passwordSteps = {
 let step = null; // the password that the page asks for, and the token of the mail
 let change = null; // the token of a new address's mail, which waits for a login of its account
 
-// openLink does what the link of a mail is for. Its token comes after the #, which browsers do not send, and is taken
-// out of the address at once.
-async function openLink() {
+// openLink does what the link of a mail is for, or ends a login elsewhere. The token comes after the #, which browsers do
+// not send, and is taken out of the address at once.
+async function openLink(arrive) {
   const [name, token] = location.hash.slice(1).split("=");
   if (!token) return;
   history.replaceState(null, "", location.pathname + location.search);
@@ -43,6 +44,12 @@ async function openLink() {
     change = token;
     if (session) await confirmChange();
     else say("Log in with your present address to confirm the new one.");
+  } else if (name === "id_token") {
+    const owner = await comeBack(token, device_name);
+    await arrive();
+    if (!owner) say("You are logged in.");
+    else if (owner === session.user.id) askToDelete(true);
+    else say("That login is of another account, so nothing is deleted.");
   } else if (passwordSteps[name]) {
     step = { ...passwordSteps[name], token };
     byId("from-mail-title").textContent = step.title;
@@ -67,7 +74,7 @@ export async function confirmChange() {
 
 // openLinks has links opened now and when one is put into the address of this page. arrive is called if one logs in.
 export function openLinks(arrive) {
-  const open = () => openLink().catch((failure) => complain(failure));
+  const open = () => openLink(arrive).catch((failure) => complain(failure));
   onSubmit(byId("new-password"), async (form) => {
     const { path, token, done, more } = step;
     const body = { token, password: form.elements.password.value, ...more };
@@ -96,10 +103,31 @@ export async function showDevices() {
       say("That login has ended.", byId("devices"));
       await showDevices();
     });
-    return el("tr", {},
-      el("th", { scope: "row" }, name, el("small", {}, device.current ? "this one" : `used ${when(device.last_used_at)}`)),
-      el("td", { className: "num" }, ...(device.current ? [] : [end])));
+    const used = device.current ? "this one" : `used ${when(device.last_used_at)}`;
+    const title = el("th", { scope: "row" }, name, el("small", {}, used));
+    const rename = el("button", { type: "button" }, "Rename", el("span", { className: "unseen" }, ` ${name}`));
+    onClick(rename, () => {
+      rename.hidden = true;
+      title.replaceChildren(renaming(device));
+      title.querySelector("input").focus();
+    });
+    return el("tr", {}, title, el("td", { className: "num" }, rename, ...(device.current ? [] : [" ", end])));
   }));
+}
+
+// renaming is a form that gives a device another name.
+function renaming(device) {
+  const field = el("input", {
+    value: device.name ?? "", maxLength: 100, required: true, ariaLabel: "Name of the device",
+  });
+  const form = el("form", { className: "line" }, field, el("button", { type: "submit" }, "Save"));
+  onSubmit(form, async () => {
+    const params = { path: { session_id: device.id } };
+    await result(client.PATCH("/sessions/{session_id}", { params, body: { name: field.value.trim() } }));
+    say("The device has its name.", byId("devices"));
+    await showDevices();
+  });
+  return form;
 }
 
 onClick(byId("end-others"), async (button) => {
@@ -129,8 +157,11 @@ onClick(byId("export"), async () => {
 });
 
 // Each of these buttons opens a step, which another button closes again.
-for (const [button, form, back] of [["delete-account", "delete", "keep"], ["new-email", "change-email", "keep-email"], ["new-secret", "change-password", "keep-secret"]]) {
-  onClick(byId(button), () => reveal(byId(form)));
+for (const [button, form, back] of [
+  ["delete-account", "delete", "keep"], ["new-email", "change-email", "keep-email"],
+  ["new-secret", "change-password", "keep-secret"],
+]) {
+  onClick(byId(button), () => (form === "delete" ? askToDelete(false) : reveal(byId(form))));
   onClick(byId(back), () => {
     conceal(byId(form));
     byId(button).focus();
@@ -158,10 +189,21 @@ onSubmit(byId("change-password"), async (form) => {
   await showDevices();
 });
 
-// A deletion needs a login that has just begun, so the password is asked for once more.
+// A deletion needs a login that has just begun. So the password is asked for once more, unless the person comes from a
+// login elsewhere.
+let proven = false;
+
+function askToDelete(now) {
+  proven = now;
+  byId("delete-secret").hidden = proven;
+  byId("delete-password").required = !proven;
+  byId("no-password").hidden = proven || !canLeave;
+  reveal(byId("delete"));
+}
+
 onSubmit(byId("delete"), async (form) => {
-  const body = { email: session.user.email, password: form.elements.password.value };
-  begin(await result(client.POST("/auth/login", { body })));
+  const body = { email: session.user.email, password: form.elements.password.value, device_name };
+  if (!proven) begin(await result(client.POST("/auth/login", { body })));
   await result(client.DELETE("/account"));
   leave();
   say("Your account is closed, and your data will be erased within a minute.");
