@@ -95,10 +95,7 @@ func (s *Service) refresh(ctx context.Context, raw string) (Session, error) {
 		case refused != nil:
 			return tx.RevokeLogin(ctx, login.AccountID, login.ID) // committed with the refusal
 		}
-		if err := s.budget(ctx, tx, token.AccountID, billing.RequestRefresh); err != nil {
-			return err
-		}
-		if err := tx.UseRefreshToken(ctx, token.AccountID, token.Hash); err != nil {
+		if err := s.use(ctx, tx, token); err != nil {
 			return err
 		}
 		a, err := tx.Account(ctx, login.AccountID)
@@ -117,6 +114,14 @@ func (s *Service) refresh(ctx context.Context, raw string) (Session, error) {
 		return Session{}, refused
 	}
 	return s.current(ctx, out)
+}
+
+// use takes a refresh out of the account's budget, and records that its token was used. Errors: ETooMany.
+func (s *Service) use(ctx context.Context, tx *store.Tx, t billing.RefreshToken) error {
+	if err := s.budget(ctx, tx, t.AccountID, billing.RequestRefresh); err != nil {
+		return err
+	}
+	return tx.UseRefreshToken(ctx, t.AccountID, t.Hash)
 }
 
 // budget takes a login without a password out of the account's budget. It adds rows that stay as long as a login may
