@@ -95,14 +95,18 @@ func (s *server) problemHandler(log *slog.Logger) echo.HTTPErrorHandler {
 		if c.Response().Committed {
 			return
 		}
-		e := asError(err)
-		if hungUp(c.Request().Context(), e) {
-			log.DebugContext(c.Request().Context(), "the caller hung up", "error", err, "request_id", idOf(c))
-			_ = c.NoContent(statusHungUp)
-			return
+		gone := errors.Is(err, context.Canceled) && c.Request().Context().Err() != nil
+		if gone { // which is no fault of ours
+			err = billing.Wrap(err, billing.EUnavailable, "The caller hung up before the response.")
+			// The log and the metrics read the status last. The problem is sent all the same: the caller may have
+			// closed only the side on which it sends.
+			defer func() { c.Response().Status = statusHungUp }()
 		}
+		e := asError(err)
 		k := problems[e.Code]
-		c.Set(problemKey, string(e.Code))
+		if !gone {
+			c.Set(problemKey, string(e.Code))
+		}
 		p := problem{
 			Type:      ProblemType("/problems/" + e.Code),
 			Title:     k.title,
@@ -127,7 +131,7 @@ func (s *server) problemHandler(log *slog.Logger) echo.HTTPErrorHandler {
 				p.PaymentURL = &unpaid.URL
 			}
 		}
-		if k.status >= http.StatusInternalServerError {
+		if k.status >= http.StatusInternalServerError && !gone {
 			log.ErrorContext(
 				c.Request().Context(), "request failed", "error", err, "route", c.Path(), "request_id", p.RequestID,
 			)
@@ -151,20 +155,8 @@ func (s *server) problemHandler(log *slog.Logger) echo.HTTPErrorHandler {
 	}
 }
 
-// statusHungUp is what the log and the metrics have for a caller who did not wait for the response, as nginx has it. No
-// caller ever sees it.
+// statusHungUp is what the log and the metrics have for a caller who did not wait for the response, as nginx has it.
 const statusHungUp = 499
-
-// hungUp reports whether a request failed because its caller left. That is no fault of ours: what was under way was
-// stopped, which each library reports in its own words. A caller may close its side and still read, so a refusal with a
-// reason is sent.
-func hungUp(request context.Context, e *billing.Error) bool {
-	switch e.Code {
-	case billing.EInternal, billing.EUnavailable, billing.EStripeUnavailable:
-		return request.Err() != nil
-	}
-	return errors.Is(e, context.Canceled) && request.Err() != nil
-}
 
 // asError returns the error with a code that err wraps; an error without a code is a fault of ours.
 func asError(err error) *billing.Error {

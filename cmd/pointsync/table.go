@@ -19,7 +19,7 @@ type table struct {
 	rows    [][]any // text, numbers, times, or a cell
 }
 
-// cell is a value that people read as a text of its own.
+// cell is a value that people read as another text.
 type cell struct {
 	value any
 	text  string

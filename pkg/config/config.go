@@ -137,11 +137,8 @@ func (c *Config) LocalURL(path string) (string, error) {
 	if err != nil || !isPort(port, 1) {
 		return "", fmt.Errorf("POINTSYNC_ADDR is %q, which names no port to ask", c.Addr)
 	}
-	switch ip := net.ParseIP(host); {
-	case host == "", ip.Equal(net.IPv4zero):
-		host = "127.0.0.1"
-	case ip.Equal(net.IPv6unspecified):
-		host = "::1"
+	if ip := net.ParseIP(host); host == "" || ip.IsUnspecified() {
+		host = "localhost" // which may be an address of IPv4 or of IPv6, and a client tries both
 	}
 	return "http://" + net.JoinHostPort(host, port) + path, nil
 }

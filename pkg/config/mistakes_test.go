@@ -97,7 +97,8 @@ func mistakes() []mistake {
 	}
 	for name, says := range map[string]string{
 		"POINTSYNC_ADRR": "did you mean POINTSYNC_ADDR?", "POINTSYNC_LOGLEVEL": "did you mean POINTSYNC_LOG_LEVEL?",
-		"POINTSYNC_DATABASE_URL": "no setting", "POINTSYNC_SIGNING_KEY": "did you mean POINTSYNC_SIGNING_KEYS?",
+		"POINTSYNC_DATABASE_URL": "did you mean DATABASE_URL?", "POINTSYNC_MODE": "no setting",
+		"POINTSYNC_SIGNING_KEY":     "did you mean POINTSYNC_SIGNING_KEYS?",
 		"POINTSYNC_trusted_proxies": "did you mean POINTSYNC_TRUSTED_PROXIES?", "POINTSYNC_": "no setting",
 	} {
 		list = append(list, mistake{name, "1", says})

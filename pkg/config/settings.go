@@ -44,7 +44,26 @@ func (p *problems) unknownOnes() {
 	for _, variable := range os.Environ() {
 		name, _, _ := strings.Cut(variable, "=")
 		if strings.HasPrefix(name, ours) && !slices.Contains(known, name) && !notSettings.MatchString(name) {
-			p.add("%s is no setting%s", name, spelling.Hint(name, known))
+			p.add("%s is no setting%s", name, hint(name, known))
 		}
 	}
+}
+
+// hint compares names without our prefix, which all have and some should not have.
+func hint(name string, known []string) string {
+	bare := strings.TrimPrefix(name, ours)
+	if slices.Contains(known, bare) {
+		return spelling.Hint(bare)
+	}
+	var rest []string
+	for _, k := range known {
+		if r, ok := strings.CutPrefix(k, ours); ok {
+			rest = append(rest, r)
+		}
+	}
+	near := spelling.Nearest(bare, rest)
+	if near != "" {
+		near = ours + near
+	}
+	return spelling.Hint(near)
 }

@@ -75,8 +75,8 @@ func member(mapping *yaml.Node, name string) *yaml.Node {
 }
 
 var (
-	unknownMember = regexp.MustCompile(`^line (\d+): field (.*) not found in type (\S.*)$`)
-	wrongKind     = regexp.MustCompile("^line (\\d+): cannot unmarshal (\\S+)(?: `(.*)`)? into (\\S+)$")
+	unknownMember = regexp.MustCompile(`(?s)^line (\d+): field (.*) not found in type (\S.*)$`)
+	wrongKind     = regexp.MustCompile("(?s)^line (\\d+): cannot unmarshal (\\S+)(?: `(.*)`)? into (\\S+)$")
 )
 
 // explain turns the library's words, which name types of Go, into words for who wrote the file.
@@ -90,9 +90,8 @@ func explain(err error, into reflect.Type) error {
 	faults := make([]error, len(all.Errors))
 	for n, fault := range all.Errors {
 		if m := unknownMember.FindStringSubmatch(fault); m != nil {
-			fault = fmt.Sprintf(
-				"line %s: there is no member %q here%s", m[1], m[2], spelling.Hint(m[2], members(types[m[3]])),
-			)
+			near := spelling.Nearest(m[2], members(types[m[3]]))
+			fault = fmt.Sprintf("line %s: there is no member %q here%s", m[1], m[2], spelling.Hint(near))
 		} else if m := wrongKind.FindStringSubmatch(fault); m != nil {
 			what := "this"
 			if m[3] != "" {
@@ -146,6 +145,9 @@ func kindOf(t reflect.Type) string {
 	if t == nil {
 		return "something else"
 	}
+	if t.Kind() == reflect.Pointer {
+		return kindOf(t.Elem())
+	}
 	switch t.Kind() {
 	case reflect.Slice, reflect.Array:
 		return "a list"
@@ -153,8 +155,8 @@ func kindOf(t reflect.Type) string {
 		return "true or false"
 	case reflect.String:
 		return "a text"
-	case reflect.Int, reflect.Int64:
-		return "a whole number"
+	case reflect.Struct, reflect.Map:
+		return "a mapping of members and their values"
 	}
-	return "a mapping of members and their values"
+	return "a number"
 }

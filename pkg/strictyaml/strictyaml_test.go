@@ -42,7 +42,7 @@ func TestDecodeRefuses(t *testing.T) {
 		"one: {nme: x}":                      `line 1: there is no member "nme" here; did you mean name?`,
 		"plans: 7":                           `line 1: "7" must be a list`,
 		"plans: {a: b}":                      `line 1: this must be a list`,
-		"plans: [{points: many}]":            `line 1: "many" must be a whole number`,
+		"plans: [{points: many}]":            `line 1: "many" must be a number`,
 		"plans: [{sold: perhaps}]":           `line 1: "perhaps" must be true or false`,
 		"plans: [{life: long}]":              `line 1: "long" must be a duration, such as 90m`,
 		"plans: [{name: [a]}]":               `line 1: this must be a text`,
