@@ -39,7 +39,7 @@ MUTANTFLAGS ?=
 # The packages of `make quick`: those that need no whole server.
 QUICK = $(addprefix ./pkg/,billing metric config mail catalog oidc store jobs stripegw token outbox ledger reconcile audit inbox account checkout)
 
-# The tests that need PostgreSQL, for `make quick` and `make test-sqlite` to leave out. Whole tests come first: go test
+# The tests that need PostgreSQL, for `make quick`, `test-sqlite` and `sqlite` to leave out. Whole tests come first: go test
 # looks no further after a pattern of a subtest, because that matches each test in part.
 POSTGRES_TESTS = OnPostgres$$|^($(shell paste -sd '|' .ci/postgres-alone))$$|/^postgres|//^postgres
 
@@ -285,10 +285,9 @@ servers: postgres
 	$(HEADLINE) 'servers: the tests that start servers, on both databases, with the race detector'
 	go run ./pkg/store/storetest/pgtest -- $(RACE) -timeout 40m $(SERVERS)
 
-sqlite: postgres
+sqlite:
 	$(HEADLINE) 'sqlite: the tests on SQLite, without the race detector'
-	go run ./pkg/store/storetest/pgtest -- go test -timeout 40m -skip '^TestAttack$$|OnPostgres$$|/^postgres|//^postgres' \
-		$(QUICK) ./api
+	go test -timeout 40m -skip '^TestAttack$$|$(POSTGRES_TESTS)' $(QUICK) ./api
 
 # Installs PostgreSQL if it is needed and possible. If it is not possible, it says what to do.
 postgres:

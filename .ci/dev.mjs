@@ -15,6 +15,8 @@ const startDeadline = 30_000; // milliseconds
 // pass no signal on to the server, so the binary is built first.
 export async function withBinary(use) {
   const folder = mkdtempSync(join(tmpdir(), 'pointsync-check-'));
+  // A signal alone would skip the listeners of 'exit', which end what the script has started.
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.once(signal, () => process.exit(1));
   try {
     const binary = join(folder, 'pointsync');
     must(spawnSync('go', ['build', '-o', binary, './cmd/pointsync'], { cwd: root, stdio: 'inherit' }));

@@ -36,17 +36,9 @@ const devAlone = /^23 /;
 // continue folder 6.
 const shared = /^(6|7|8|9|10|14|18|24) /;
 
-let refused = 0; // requests that break the contract on purpose, as Prism found them
+process.exitCode = await withBinary(process.argv[2] === 'serve' ? onServe : onDev);
 
-process.exitCode = await withBinary(async (binary, folder) => {
-  const failed = await (process.argv[2] === 'serve' ? onServe(binary, folder) : onDev(binary, folder));
-  if (failed === 0 && refused === 0) {
-    console.error('Prism found nothing wrong with the requests that are wrong on purpose: it checks nothing.');
-    return 1;
-  }
-  return failed;
-});
-
+// onDev puts Prism before whole collections only: they have sent all that the folders alone send again.
 function onDev(binary, folder) {
   const dev = (use) => withDev(binary, folder, use);
   return each([
@@ -103,12 +95,21 @@ async function newman(name, values, folder, only = []) {
   const run = spawn(join(root, 'tools/node_modules/.bin/newman'), args, { stdio: ['ignore', 'pipe', 'inherit'] });
   const said = [];
   run.stdout.on('data', (text) => said.push(text));
-  const [code] = await once(run, 'close');
+  const [code, signal] = await once(run, 'close');
   process.stdout.write(Buffer.concat(said));
-  const found = violations(report);
-  refused += found.refused;
-  if (found.faults.length > 0) console.error(`Not as openapi.yaml says:\n${found.faults.join('\n')}`);
-  return code || found.faults.length;
+  if (!existsSync(report)) {
+    console.error(`${name}: Newman ended with ${code ?? signal} and wrote no report`);
+    return code || 1;
+  }
+  const { faults, refused } = violations(report);
+  if (faults.length > 0) console.error(`Not as openapi.yaml says:\n${faults.join('\n')}`);
+  if (code !== 0) return code ?? 1;
+  // withPrism alone has an exact_url. Each run behind Prism sends requests that are wrong on purpose.
+  if (values.exact_url && refused === 0) {
+    console.error(`${name}: Prism found nothing wrong with requests that are wrong on purpose: it checks nothing`);
+    return 1;
+  }
+  return faults.length;
 }
 
 // leftOut returns the operations that no request of the collections calls, and the exceptions that are not needed.

@@ -54,6 +54,7 @@ export async function withBackend(command, { home, address, secrets }, use) {
   for (const name of command.match(/[A-Z_]+(?==)/g)) must(name in secrets, `${name} is unknown`);
   const [program, ...args] = command.split(' ').filter((word) => !/^[A-Z_]+=/.test(word));
   const backend = spawn(program, args, { cwd: home, env: { ...process.env, ...secrets }, stdio: ['ignore', 'inherit', 'inherit'], detached: true });
+  process.once('exit', () => kill(-backend.pid, 'SIGKILL')); // if this script itself fails
   const ended = once(backend, 'exit');
   try {
     await until(async () => {
