@@ -2,6 +2,8 @@ package outbox
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"math/rand/v2"
 	"time"
 
@@ -64,21 +66,23 @@ func (c *Courier) work(ctx context.Context, r *jobs.Runner, id billing.WebhookID
 }
 
 // Call enqueues a job for each endpoint where something is due, unless a job waits there that has not begun. Each has
-// its own transaction: enqueueing locks the job that waits, and the queue locks finished jobs in an order of its own.
+// its own transaction: enqueueing locks the job that waits, and the queue locks many finished jobs in any order. If one
+// cannot be enqueued, the others are.
 func (c *Courier) Call(ctx context.Context, r *jobs.Runner) error {
 	// jobs are due by the machine's clock, whatever the product's clock shows
 	hooks, err := c.db.DueWebhooks(ctx, time.Now())
 	if err != nil || len(hooks) == 0 {
 		return err
 	}
+	var errs []error
 	for _, w := range hooks {
 		if err := c.db.InTx(ctx, func(tx *store.Tx) error {
 			return r.Enqueue(ctx, tx, deliverArgs{Webhook: w.ID, Round: w.Round})
 		}); err != nil {
-			return err
+			errs = append(errs, fmt.Errorf("enqueue for endpoint %s: %w", w.ID, err))
 		}
 	}
-	return nil
+	return errors.Join(errs...)
 }
 
 // keepCalling enqueues jobs as soon as outgoing events are committed here. It also does so after every pause, for

@@ -7,6 +7,8 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -253,6 +255,34 @@ func TestCallLocksOneJobOnPostgres(t *testing.T) {
 		must(t, queue.Rollback())
 		must(t, storetest.Next(t, called))
 	}
+}
+
+// Proves that an endpoint whose job cannot be enqueued does not keep the others from theirs, and that the error is
+// returned.
+func TestCallGoesOn(t *testing.T) {
+	t.Parallel()
+	eachWorker(t, func(w *worker) {
+		id := w.rich()
+		hooks := make([]billing.Webhook, 3)
+		for n := range hooks {
+			hooks[n], _ = w.endpoint(nil)
+		}
+		slices.SortFunc(hooks, func(a, b billing.Webhook) int { return strings.Compare(string(a.ID), string(b.ID)) })
+		w.give(id, "to all")
+		breaks := "CREATE TRIGGER broken BEFORE INSERT ON river_job WHEN NEW.args ->> 'webhook' = '%s' " +
+			"BEGIN SELECT RAISE(ABORT, 'broken'); END"
+		if w.db.Dialect() == store.Postgres {
+			breaks = "ALTER TABLE river_job ADD CONSTRAINT broken CHECK (args ->> 'webhook' <> '%s')"
+		}
+		w.exec(fmt.Sprintf(breaks, hooks[0].ID))
+		err := w.courier.Call(context.Background(), w.runner)
+		if err == nil || !strings.Contains(err.Error(), string(hooks[0].ID)) {
+			w.t.Errorf("a call returns %v, want the failure of %s", err, hooks[0].ID)
+		}
+		if n := w.count(unfinishedDeliver); n != 2 {
+			w.t.Errorf("%d jobs wait, want those of the two other endpoints", n)
+		}
+	})
 }
 
 // Proves that old events are deleted if they ended, and that none that waits is deleted.
