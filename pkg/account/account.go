@@ -67,7 +67,8 @@ type Options struct {
 	Tokens  *token.Issuer
 	Syncer  *reconcile.Syncer
 	KeyRate int // the requests that a service key may make a second
-	// Unthrottled lets any number of passwords be tried from one address, for load tests.
+	// Unthrottled lets any number of passwords be tried from one address, each of which waits for its turn however long
+	// that takes. It is for tests, also those under load.
 	Unthrottled bool
 
 	Catalog  *catalog.Catalog // the prices of actions
@@ -110,6 +111,9 @@ func New(o Options) (*Service, error) {
 		private: o.Private,
 		metrics: o.Metrics,
 		log:     cmp.Or(o.Log, slog.New(slog.DiscardHandler)),
+	}
+	if o.Unthrottled {
+		s.hashers.patience = 0
 	}
 	var err error
 	s.decoy, err = s.hash(context.Background(), laneOther, "no password of anybody's")

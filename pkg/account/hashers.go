@@ -29,7 +29,7 @@ const (
 	maxHashers = 4
 	// maxWaiting limits how many wait in a lane.
 	maxWaiting = 64
-	// hashPatience is how long a caller waits for a turn.
+	// hashPatience is how long a caller waits for a turn, unless the service is unthrottled.
 	hashPatience = 5 * time.Second
 	// maxRest limits a rest, so that a server that is slow for another reason does not become slower by it.
 	maxRest = 150 * time.Millisecond
@@ -40,18 +40,22 @@ var rests = [lanes]time.Duration{laneFresh: 1, laneOther: 3}
 
 // hashers lets few passwords be hashed at once. Hashing takes a core for a while, and Go does not prefer a spend to it.
 // So half of the cores are always left. After a turn of laneFresh or laneOther, the turn rests: it may only be taken by
-// laneProven. So first logins take at most half of the turns' time, and guesses at most a quarter.
+// laneProven. So first logins take at most half of the turns' time, and guesses at most a quarter, while a turn is
+// short: up to maxRest, and a third of it for guesses. After longer turns the rest does not grow, so they take more.
 type hashers struct {
-	mu      sync.Mutex
-	free    int
-	rested  int                // turns that do not rest, free or not
-	waiting [lanes][]chan bool // the newest last; true is a turn, false is for who has to leave
-	began   func()             // called at the beginning of each turn, for tests; nil: nothing
+	mu       sync.Mutex
+	free     int
+	rested   int                // turns that do not rest, free or not
+	waiting  [lanes][]chan bool // the newest last; true is a turn, false is for who has to leave
+	patience time.Duration      // 0: a caller waits until its context ends
+	began    func()             // called at the beginning of each turn, for tests; nil: nothing
 }
 
 func newHashers() *hashers { return hashersOf(min(max(1, runtime.GOMAXPROCS(0)/2), maxHashers)) }
 
-func hashersOf(turns int) *hashers { return &hashers{free: turns, rested: turns} }
+func hashersOf(turns int) *hashers {
+	return &hashers{free: turns, rested: turns, patience: hashPatience}
+}
 
 // take waits for a turn, which done ends. Errors: ETooMany.
 func (h *hashers) take(ctx context.Context, l lane) (done func(), err error) {
@@ -70,8 +74,12 @@ func (h *hashers) wait(ctx context.Context, l lane) error {
 	if turn == nil {
 		return nil
 	}
-	patience := time.NewTimer(hashPatience)
-	defer patience.Stop()
+	var late <-chan time.Time
+	if h.patience > 0 {
+		timer := time.NewTimer(h.patience)
+		defer timer.Stop()
+		late = timer.C
+	}
 	err := error(tooManyHashers())
 	select {
 	case given := <-turn:
@@ -81,7 +89,7 @@ func (h *hashers) wait(ctx context.Context, l lane) error {
 		return err
 	case <-ctx.Done():
 		err = ctx.Err()
-	case <-patience.C:
+	case <-late:
 	}
 	if !h.leave(l, turn) && <-turn { // the turn came at the same moment
 		h.give(l, 0)

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/pointsync/pointsync/pkg/billing"
+	"github.com/pointsync/pointsync/pkg/store"
+	"github.com/pointsync/pointsync/pkg/store/storetest"
 )
 
 // TestHashersAreBounded proves that as many hash at once as there are turns. A caller who waits too long is told when
@@ -46,6 +48,25 @@ func TestHashersAreBounded(t *testing.T) {
 		if h.free != 2 || len(slices.Concat(h.waiting[:]...)) != 0 {
 			t.Errorf("%d turns are free, %v wait", h.free, h.waiting)
 		}
+	})
+}
+
+// TestUnthrottledHashersWait proves that an unthrottled service refuses no password because its turn comes late.
+func TestUnthrottledHashersWait(t *testing.T) {
+	t.Parallel()
+	db := storetest.Open(t, store.SQLite)
+	s, err := New(Options{DB: db, Unthrottled: true})
+	must(t, err)
+	patience := s.hashers.patience
+	synctest.Test(t, func(t *testing.T) {
+		h := hashersOf(1)
+		h.patience = patience
+		first, err := h.take(t.Context(), laneProven)
+		must(t, err)
+		time.AfterFunc(time.Hour, first)
+		done, err := h.take(t.Context(), laneOther)
+		must(t, err)
+		done()
 	})
 }
 

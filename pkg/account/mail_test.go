@@ -55,6 +55,7 @@ func newPost(t *testing.T, db *store.DB, clock *storetest.Clock) *post {
 		Product: "Picture Mill", Sender: p, LinkURL: "https://app.example.com/account",
 	})
 	must(t, err)
+	p.s.hashers.patience = 0 // a password waits for its turn under load
 	runner, err := jobs.New(db, slog.New(slog.DiscardHandler))
 	must(t, err)
 	p.s.RegisterJobs(runner)
