@@ -273,7 +273,7 @@ func (i *Import) make(ctx context.Context, tx *store.Tx, c candidate) (billing.A
 	return a, tx.InsertAccount(ctx, a)
 }
 
-// tries are how often a request is made that Stripe's limit refuses, or that Stripe does not answer.
+// tries is how often a request is made if Stripe's limit refuses it, or if Stripe does not reply.
 const tries = 5
 
 // patiently calls ask until Stripe replies. It waits as long as Stripe asks for, and longer each time.

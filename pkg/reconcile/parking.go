@@ -56,7 +56,10 @@ func (s *Syncer) park(
 
 // heldSince returns since when syncs may have held grants back that still wait, or nil if none wait. What events named
 // since then is read again. The sync that parked the account processed its events at that very time; parkSpan is for
-// servers whose clocks differ. The one sync that makes the grants looks at all of it.
+// servers whose clocks differ.
+//
+// Unparking forgets when the account was parked, so the sync that makes the grants reads again what events ever named.
+// That is more than it needs, but it happens once for each approval, and more than maxNamed objects are read as lists.
 func heldSince(a billing.Account) *time.Time {
 	switch {
 	case a.Parking.At != nil:

@@ -38,7 +38,7 @@ const (
 	Synced     Outcome = "synced"      // the database knows what Stripe knew when the sync began, or later
 	NoCustomer Outcome = "no-customer" // nothing was ever sold to the account, so the database knows everything
 	NoBudget   Outcome = "no-budget"   // the account asked too often, so the database alone decides
-	Failed     Outcome = "failed"      // Stripe did not answer in time
+	Failed     Outcome = "failed"      // Stripe did not reply in time
 	NotNeeded  Outcome = "not-needed"  // a condition does not hold, perhaps because another sync was faster
 )
 
