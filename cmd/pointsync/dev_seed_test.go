@@ -142,7 +142,7 @@ var badSeeds = []struct{ name, text, want string }{
 	{"Empty", "", "has 0 accounts"},
 	{"NoYAML", "  - [", "line 2"},
 	{"UnknownMember", "  - email: a@example.com\n    points: 5\n", `line 3: there is no member "points" here`},
-	{"NotANumber", "  - email: a@example.com\n    balance: many\n", `line 3: "many" must be a whole number`},
+	{"NotANumber", "  - email: a@example.com\n    balance: many\n", `line 3: "many" must be a number`},
 	{"TwoDocuments", "  - email: a@example.com\n---\n{}\n", "more than one YAML document"},
 	{"NoEmail", "  - plan: pro_monthly\n", `line 2: email is ""`},
 	{
