@@ -25,9 +25,11 @@ type importCmd struct {
 	Grant      string    `help:"What of the money paid before the cut-over brings points: later months of a year (later), or also the period that ran at the cut-over (current)." enum:"later,current" default:"later"`
 	ExternalID string    `help:"The key of a customer's metadata that holds your own id of the person." default:"external_id"`
 	Balances   string    `help:"A CSV file of opening balances, with the columns customer, points, expires_at." type:"existingfile"`
-	Yes        bool      `help:"Do it. Without this, only print what would be done."`
-	JSON       bool      `name:"json" help:"Print one JSON object."`
-	Rate       float64   `help:"Customers a second; each asks Stripe about 4 times, and Stripe allows 25 calls a second with a test key, 100 with a live one." default:"4"`
+	// OtherCutOver is for customers who are taken over at another time than those before.
+	OtherCutOver bool    `help:"Allow another --cut-over or --grant than the accounts have that were imported before. They keep theirs."`
+	Yes          bool    `help:"Do it. Without this, only print what would be done."`
+	JSON         bool    `name:"json" help:"Print one JSON object."`
+	Rate         float64 `help:"Customers a second; each asks Stripe about 4 times, and Stripe allows 25 calls a second with a test key, 100 with a live one." default:"4"`
 
 	target
 }
@@ -83,6 +85,8 @@ func (i importCmd) Run(ctx context.Context) error {
 		err = errors.Join(err, r.sum(os.Stdout))
 	}
 	switch {
+	case billing.CodeOf(err) == billing.EConflict:
+		return ending{2, err} // it is refused again
 	case err != nil:
 		return ending{2, fmt.Errorf("%w; run it again: what is done is not done twice", err)}
 	case r.Failed > 0:
@@ -112,6 +116,7 @@ func (i importCmd) run(ctx context.Context, r *importReport, out io.Writer) (err
 		DB: at.db, Stripe: at.gateway, Syncer: syncer, ExternalID: i.ExternalID, Balances: balances, DryRun: !i.Yes,
 		CutOver: billing.CutOver{At: i.CutOver.UTC().Truncate(time.Second), Running: i.Grant == "current"},
 		Pace:    paceOf(i.Rate), Wait: wait, Reading: tellReading,
+		OtherCutOver: i.OtherCutOver,
 	}
 	err = w.Run(ctx, func(found account.Read) {
 		r.read(found)

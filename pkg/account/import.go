@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/pointsync/pointsync/pkg/billing"
@@ -28,6 +29,8 @@ type Import struct {
 	ExternalID string
 	Balances   map[billing.CustomerID]OpeningBalance
 	DryRun     bool
+	// OtherCutOver allows a cut-over that no account was imported with, although some have another.
+	OtherCutOver bool
 	// Reading is called after each page of subscriptions, with how many were read; nil: no one is told.
 	Reading func(subscriptions int)
 	Pace    time.Duration // the least time from one customer that Stripe is asked for to the next
@@ -79,9 +82,13 @@ type Read struct {
 
 // Run imports all customers with a live subscription of ours, and those that have an opening balance. It calls read
 // once, and each for every customer. It stops if each returns an error. Errors: EConflict for a key of another Stripe
-// account than the database's, EStripeUnavailable, EStripeRefused, and the database's.
+// account than the database's or another cut-over than earlier runs', EStripeUnavailable, EStripeRefused, and the
+// database's.
 func (i *Import) Run(ctx context.Context, read func(Read), each func(Imported) error) error {
 	if err := i.checkLink(ctx); err != nil {
+		return err
+	}
+	if err := i.checkCutOver(ctx); err != nil {
 		return err
 	}
 	found, r, err := i.find(ctx)
@@ -118,6 +125,39 @@ func (i *Import) checkLink(ctx context.Context) error {
 		_, err := reconcile.Link(ctx, i.DB, i.Stripe)
 		return err
 	})
+}
+
+// checkCutOver refuses another cut-over than that of earlier runs. An account keeps the one it was imported with, so a
+// slip of the pen would leave customers with different ones for good.
+func (i *Import) checkCutOver(ctx context.Context) error {
+	if i.OtherCutOver {
+		return nil
+	}
+	before, err := i.DB.CutOvers(ctx)
+	if err != nil || len(before) == 0 {
+		return err
+	}
+	names := make([]string, len(before))
+	for n, c := range before {
+		if c.At.Equal(i.CutOver.At) && c.Running == i.CutOver.Running {
+			return nil
+		}
+		names[n] = flagsOf(c)
+	}
+	return billing.Errorf(
+		billing.EConflict,
+		"Accounts were imported here with %s, and this run has %s. Give the same, or add --other-cut-over.",
+		strings.Join(names, " and with "), flagsOf(i.CutOver),
+	)
+}
+
+// flagsOf returns a cut-over as the command's flags name it.
+func flagsOf(c billing.CutOver) string {
+	grant := "later"
+	if c.Running {
+		grant = "current"
+	}
+	return fmt.Sprintf("--cut-over %s --grant %s", c.At.UTC().Format(time.RFC3339), grant)
 }
 
 // one imports one customer.

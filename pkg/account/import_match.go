@@ -27,6 +27,7 @@ const (
 	ImportAccountTaken      ImportReason = "account-has-customer"
 	ImportFormerCustomer    ImportReason = "former-customer"
 	ImportAccountClosed     ImportReason = "account-closed"
+	ImportNotImported       ImportReason = "not-imported"
 	ImportBalanceDiffers    ImportReason = "balance-differs"
 	ImportBalanceHasExpired ImportReason = "balance-expired"
 )
@@ -47,6 +48,7 @@ var details = map[ImportReason]string{
 	ImportAccountTaken:      "the account has another customer: ",
 	ImportFormerCustomer:    "the account had another customer before: ",
 	ImportAccountClosed:     "the account is disabled, or is being deleted: ",
+	ImportNotImported:       "no import made or linked its account, so it gets no opening balance: ",
 	ImportBalanceDiffers:    "it got another opening balance before: ",
 	ImportBalanceHasExpired: "its opening balance would have expired already",
 }
@@ -59,7 +61,9 @@ func (r ImportReason) detail(a billing.AccountID) string {
 	return text
 }
 
-// known returns the account that the customer has already, locked. The account is empty if there is none.
+// known returns the account that the customer has already, locked. The account is empty if there is none. Whose account
+// it is was decided before, so what is unclear about that is no obstacle. A customer that pointsync sold to from the
+// beginning has no opening balance: there was no earlier system.
 func (i *Import) known(ctx context.Context, tx *store.Tx, c candidate) (billing.Account, ImportReason, error) {
 	a, err := tx.LockAccountByCustomer(ctx, c.ID)
 	switch {
@@ -69,6 +73,13 @@ func (i *Import) known(ctx context.Context, tx *store.Tx, c candidate) (billing.
 		return a, "", err
 	case a.CustomerID != c.ID:
 		return a, ImportFormerCustomer, nil
+	case a.Closed() != nil:
+		return a, ImportAccountClosed, nil
+	case c.unfit == ImportDeleted || c.unfit == ImportUnknownCustomer:
+		return a, c.unfit, nil
+	}
+	if _, ok := i.Balances[c.ID]; ok && a.CutOver == nil {
+		return a, ImportNotImported, nil
 	}
 	return a, "", nil
 }

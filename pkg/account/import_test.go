@@ -128,6 +128,77 @@ func (s *oldShop) accounts() {
 	}))
 }
 
+// Proves that a customer with an account gets no opening balance if the account is closed by now or no import made it,
+// that one without a line of balances is known, and that one that was deleted at Stripe is refused.
+func TestImportKnown(t *testing.T) {
+	t.Parallel()
+	storetest.EachDialect(t, func(t *testing.T, dialect store.Dialect) {
+		s := newOldShop(t, dialect, map[string]url.Values{
+			"open": person("open@example.com", ""), "disabled": person("disabled@example.com", ""),
+			"deleting": person("deleting@example.com", ""), "ours": person("ours@example.com", ""),
+			"also ours": person("also@example.com", ""),
+		})
+		s.customer("gone", person("gone@example.com", ""))
+		must(t, s.db.InTx(t.Context(), func(tx *store.Tx) error {
+			var errs []error
+			for _, name := range []string{"ours", "also ours"} {
+				a := newAccount(tx.Now, name+"@example.com", "a hash")
+				a.CustomerID = s.ids[name]
+				errs = append(errs, tx.InsertAccount(t.Context(), a))
+			}
+			return errors.Join(errs...)
+		}))
+		i := s.importer(s.db, map[string]OpeningBalance{"gone": {}})
+		s.run(i)
+		storetest.Exec(t, s.db, "UPDATE accounts SET disabled_at = created_at, disabled_reason = 'fraud' WHERE id = '"+
+			string(s.row("disabled").ID)+"'")
+		storetest.Exec(t, s.db, "UPDATE accounts SET deleting_at = created_at WHERE id = '"+
+			string(s.row("deleting").ID)+"'")
+		s.Ask(http.MethodDelete, "/v1/customers/"+string(s.ids["gone"]), nil)
+		for _, name := range []string{"open", "disabled", "deleting", "ours", "gone"} {
+			i.Balances[s.ids[name]] = OpeningBalance{Points: 5}
+		}
+		want := map[string]string{
+			"open": "known 0+5", "disabled": "account-closed", "deleting": "account-closed", "ours": "not-imported",
+			"also ours": "known", "gone": "deleted",
+		}
+		if got := s.run(i); !reflect.DeepEqual(got, want) {
+			t.Errorf("a run says\n%v, want\n%v", got, want)
+		}
+	})
+}
+
+// Proves that a run with another cut-over than an earlier one is refused before anything is written, and names both,
+// and that it can be allowed.
+func TestImportOtherCutOver(t *testing.T) {
+	t.Parallel()
+	storetest.EachDialect(t, func(t *testing.T, dialect store.Dialect) {
+		s := newOldShop(t, dialect, map[string]url.Values{"ada": person("ada@example.com", "")})
+		i := s.importer(s.db, nil)
+		first := i.CutOver
+		s.run(i)
+		s.customer("bob", person("bob@example.com", ""))
+		s.subscribe("bob", s.price)
+		for _, other := range []billing.CutOver{
+			{At: first.At.Add(time.Hour)}, {At: first.At, Running: true},
+		} {
+			i.CutOver = other
+			err := i.Run(t.Context(), func(Read) {}, func(Imported) error { return errKilled })
+			if billing.CodeOf(err) != billing.EConflict || !strings.Contains(err.Error(), flagsOf(first)) ||
+				!strings.Contains(err.Error(), flagsOf(other)) {
+				t.Errorf("a run with %s ends with %v", flagsOf(other), err)
+			}
+		}
+		i.OtherCutOver = true
+		if got := s.run(i); got["ada"] != "known" || !strings.HasPrefix(got["bob"], "made") {
+			t.Errorf("a run that is allowed says %v", got)
+		}
+		if a, b := s.row("ada").CutOver, s.row("bob").CutOver; a.Running || !b.Running {
+			t.Errorf("ada has %+v, bob %+v", a, b)
+		}
+	})
+}
+
 // Proves that a run that ends in the middle is finished by the next one, with each point granted once: after accounts
 // were made and Stripe did not reply to their syncs, and after it stopped between two customers.
 func TestImportContinues(t *testing.T) {

@@ -43,7 +43,7 @@ func newOldShop(t *testing.T, dialect store.Dialect, subscribers map[string]url.
 	plan, _ := s.Catalog.Plan("basic_monthly")
 	_, err := s.Stripe.AdoptPrice(t.Context(), billing.PriceID(s.price), plan, true)
 	must(t, err)
-	s.cut = s.Now()
+	s.cut = s.Now().Truncate(time.Second) // as the command does
 	return s
 }
 

@@ -57,6 +57,18 @@ func (tx *Tx) ImportCustomer(
 	)
 }
 
+// CutOvers lists the different cut-overs that accounts were imported with, oldest first.
+func (r reads) CutOvers(ctx context.Context) ([]billing.CutOver, error) {
+	var rows []accountRow
+	err := r.q(ctx).Model(&accountRow{}).Distinct("cut_over_at", "cut_over_running").Where("cut_over_at IS NOT NULL").
+		Order("cut_over_at, cut_over_running").Find(&rows).Error
+	found := make([]billing.CutOver, len(rows))
+	for n, row := range rows {
+		found[n] = billing.CutOver{At: row.CutOverAt.Time, Running: row.CutOverRunning}
+	}
+	return found, translate(err)
+}
+
 // EndCustomer unties the account, whose lock this transaction holds, from a customer that was deleted at Stripe. The
 // id is kept, so events of that customer still find the account. It changes nothing if the account has another
 // customer by now.
