@@ -20,8 +20,7 @@ func firebase(email string) map[string]any {
 }
 
 // TestFirebaseTokenLogsIn proves that a person of an app with Firebase logs in with its ID token, buys, spends and
-// refreshes as everyone else does. The same person's next token finds the same account, and
-// logs in once.
+// refreshes as everyone else does. The same person's next token finds the same account.
 func TestFirebaseTokenLogsIn(t *testing.T) {
 	t.Parallel()
 	google := issuertest.New(t, "/my-project", "RS256")

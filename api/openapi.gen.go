@@ -410,32 +410,32 @@ func (e PaymentRequiredProblemType) Valid() bool {
 
 // Defines values for ProblemType.
 const (
-	ProblemAccountClosed         ProblemType = "/problems/forbidden"
-	ProblemActionRequired        ProblemType = "/problems/login-too-old"
-	ProblemConflict              ProblemType = "/problems/not-found"
-	ProblemDailyCap              ProblemType = "/problems/request-cap"
-	ProblemEmailTaken            ProblemType = "/problems/conflict"
-	ProblemForbidden             ProblemType = "/problems/id-token-used"
-	ProblemIdempotencyKeyReused  ProblemType = "/problems/payment-required"
-	ProblemInsufficientPoints    ProblemType = "/problems/subscription-exists"
-	ProblemInternal              ProblemType = "/problems/password-login-off"
-	ProblemIssuerUnavailable     ProblemType = "/problems/unavailable"
-	ProblemLoginTooOld           ProblemType = "/problems/account-closed"
-	ProblemMethodNotAllowed      ProblemType = "/problems/internal"
-	ProblemNotFound              ProblemType = "/problems/daily-cap"
-	ProblemPasswordLoginOff      ProblemType = "/problems/issuer-unavailable"
-	ProblemPayloadTooLarge       ProblemType = "/problems/method-not-allowed"
-	ProblemPaymentRequired       ProblemType = "/problems/insufficient-points"
-	ProblemRequestCap            ProblemType = "/problems/action-required"
-	ProblemStripeRefused         ProblemType = "/problems/stripe-unavailable"
-	ProblemStripeUnavailable     ProblemType = "/problems/too-many-requests"
-	ProblemSubscriptionExists    ProblemType = "/problems/email-taken"
-	ProblemTooManyRequests       ProblemType = "/problems/idempotency-key-reused"
-	ProblemUnauthorized          ProblemType = "/problems/unauthorized"
-	ProblemUnavailable           ProblemType = "/problems/stripe-refused"
-	ProblemUnsupportedMediaType  ProblemType = "/problems/payload-too-large"
-	ProblemValidation            ProblemType = "/problems/validation"
-	ProblemsunsupportedMediaType ProblemType = "/problems/unsupported-media-type"
+	ProblemAccountClosed        ProblemType = "/problems/account-closed"
+	ProblemActionRequired       ProblemType = "/problems/action-required"
+	ProblemConflict             ProblemType = "/problems/conflict"
+	ProblemDailyCap             ProblemType = "/problems/daily-cap"
+	ProblemEmailTaken           ProblemType = "/problems/email-taken"
+	ProblemForbidden            ProblemType = "/problems/forbidden"
+	ProblemIDTokenUsed          ProblemType = "/problems/id-token-used"
+	ProblemIdempotencyKeyReused ProblemType = "/problems/idempotency-key-reused"
+	ProblemInsufficientPoints   ProblemType = "/problems/insufficient-points"
+	ProblemInternal             ProblemType = "/problems/internal"
+	ProblemIssuerUnavailable    ProblemType = "/problems/issuer-unavailable"
+	ProblemLoginTooOld          ProblemType = "/problems/login-too-old"
+	ProblemMethodNotAllowed     ProblemType = "/problems/method-not-allowed"
+	ProblemNotFound             ProblemType = "/problems/not-found"
+	ProblemPasswordLoginOff     ProblemType = "/problems/password-login-off"
+	ProblemPayloadTooLarge      ProblemType = "/problems/payload-too-large"
+	ProblemPaymentRequired      ProblemType = "/problems/payment-required"
+	ProblemRequestCap           ProblemType = "/problems/request-cap"
+	ProblemStripeRefused        ProblemType = "/problems/stripe-refused"
+	ProblemStripeUnavailable    ProblemType = "/problems/stripe-unavailable"
+	ProblemSubscriptionExists   ProblemType = "/problems/subscription-exists"
+	ProblemTooManyRequests      ProblemType = "/problems/too-many-requests"
+	ProblemUnauthorized         ProblemType = "/problems/unauthorized"
+	ProblemUnavailable          ProblemType = "/problems/unavailable"
+	ProblemUnsupportedMediaType ProblemType = "/problems/unsupported-media-type"
+	ProblemValidation           ProblemType = "/problems/validation"
 )
 
 // Valid indicates whether the value is a known member of the ProblemType enum.
@@ -452,6 +452,8 @@ func (e ProblemType) Valid() bool {
 	case ProblemEmailTaken:
 		return true
 	case ProblemForbidden:
+		return true
+	case ProblemIDTokenUsed:
 		return true
 	case ProblemIdempotencyKeyReused:
 		return true
@@ -490,8 +492,6 @@ func (e ProblemType) Valid() bool {
 	case ProblemUnsupportedMediaType:
 		return true
 	case ProblemValidation:
-		return true
-	case ProblemsunsupportedMediaType:
 		return true
 	default:
 		return false

@@ -57,6 +57,27 @@ func TestProblemTypes(t *testing.T) {
 	}
 }
 
+// TestProblemNames proves that the generated name of each type of problem follows from its value, which a list beside
+// the contract's enum says. The generator pairs the two by position, and one name too few moves the others.
+func TestProblemNames(t *testing.T) {
+	t.Parallel()
+	doc, err := openapi3.NewLoader().LoadFromData(openAPI)
+	if err != nil {
+		t.Fatal(err)
+	}
+	schema := doc.Components.Schemas["ProblemType"].Value
+	names, _ := schema.Extensions["x-enum-varnames"].([]any)
+	if len(names) == 0 || len(names) != len(schema.Enum) {
+		t.Fatalf("%d types have %d names", len(schema.Enum), len(names))
+	}
+	for i, v := range schema.Enum {
+		want := strings.ReplaceAll(strings.Replace(v.(string), "/problems/", "problem", 1), "-", "")
+		if name, _ := names[i].(string); !strings.HasPrefix(name, "Problem") || strings.ToLower(name) != want {
+			t.Errorf("%s is named %s", v, name)
+		}
+	}
+}
+
 // checkExample checks an example against the schema of all problems, and the one that is for its type alone.
 func checkExample(t *testing.T, doc *openapi3.T, p manual.Problem) {
 	t.Helper()
