@@ -103,6 +103,14 @@ func TestSetsAreWhole(t *testing.T) {
 	}
 }
 
+// TestUsedTokenIsNoFault proves that a used ID token has its own reason: `unavailable` means that the issuer is down.
+func TestUsedTokenIsNoFault(t *testing.T) {
+	t.Parallel()
+	if got := LoginReasonOf(billing.Errorf(billing.EIDTokenUsed, "used")); got != LoginUsed {
+		t.Errorf("it is counted as %s", got)
+	}
+}
+
 // constants adds the typed text constants of a file.
 func constants(t *testing.T, path string, to map[string][]string) {
 	t.Helper()

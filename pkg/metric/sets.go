@@ -101,6 +101,7 @@ type LoginReason string
 // The reasons why a login fails.
 const (
 	LoginWrong     LoginReason = "wrong"     // not the password, or a token that is not valid or has expired
+	LoginUsed      LoginReason = "used"      // an ID token that has opened its login
 	LoginThrottled LoginReason = "throttled" // too many attempts
 	LoginClosed    LoginReason = "closed"    // the account is disabled or deleted
 	LoginOff       LoginReason = "off"       // no one logs in by this method here
@@ -108,13 +109,15 @@ const (
 	LoginError LoginReason = "unavailable"
 )
 
-var loginReasons = []LoginReason{LoginWrong, LoginThrottled, LoginClosed, LoginOff, LoginError}
+var loginReasons = []LoginReason{LoginWrong, LoginUsed, LoginThrottled, LoginClosed, LoginOff, LoginError}
 
 // LoginReasonOf returns the reason of a failed login's error.
 func LoginReasonOf(err error) LoginReason {
 	switch billing.CodeOf(err) {
 	case billing.EUnauthorized:
 		return LoginWrong
+	case billing.EIDTokenUsed:
+		return LoginUsed
 	case billing.ETooMany:
 		return LoginThrottled
 	case billing.EAccountClosed:
