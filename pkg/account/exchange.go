@@ -65,7 +65,7 @@ func (s *Service) enter(ctx context.Context, tx *store.Tx, a billing.Account, t 
 	if t.Once == "" {
 		return s.beginLogin(ctx, tx, a)
 	}
-	used, err := tx.ExchangedToken(ctx, a.ID, t.Once)
+	used, err := tx.ExchangedToken(ctx, t.Once)
 	switch {
 	case billing.CodeOf(err) == billing.ENotFound:
 		used = billing.ExchangedToken{Digest: t.Once, UsedAt: tx.Now, EndsAt: t.EndsAt}
@@ -81,20 +81,32 @@ func (s *Service) enter(ctx context.Context, tx *store.Tx, a billing.Account, t 
 		return Session{}, err
 	}
 	used.LoginID = out.login
-	return out, tx.SaveExchangedToken(ctx, a.ID, used)
+	return out, tx.SaveExchangedToken(ctx, used)
 }
 
-// endFirst ends the login that a token opened before, or refuses to open another one. A login that has ended, for
-// example by a logout, is not opened again. Errors: EIDTokenUsed.
+// endFirst ends the login that a token opened before, or refuses to open another one. Only a login whose response may
+// have been lost is replaced: not one that has been refreshed, and not one that has ended, for example by a logout or
+// with its account. Errors: EIDTokenUsed.
 func endFirst(ctx context.Context, tx *store.Tx, id billing.AccountID, used billing.ExchangedToken) error {
+	refusal := billing.Errorf(
+		billing.EIDTokenUsed, "This ID token has opened its login. Log in at the issuer again, or refresh.",
+	)
+	if !tx.Now.Before(used.UsedAt.Add(exchangeGrace)) {
+		return refusal
+	}
 	first, err := tx.Login(ctx, id, used.LoginID)
+	if err != nil {
+		if billing.CodeOf(err) == billing.ENotFound { // it was of an account that has been deleted since
+			return refusal
+		}
+		return err
+	}
+	refreshed, err := tx.Refreshed(ctx, id, first.ID)
 	if err != nil {
 		return err
 	}
-	if !first.Lives(tx.Now) || !tx.Now.Before(used.UsedAt.Add(exchangeGrace)) {
-		return billing.Errorf(
-			billing.EIDTokenUsed, "This ID token has opened its login. Log in at the issuer again, or refresh.",
-		)
+	if refreshed || !first.Lives(tx.Now) {
+		return refusal
 	}
 	return tx.RevokeLogin(ctx, id, first.ID)
 }

@@ -90,16 +90,70 @@ func TestTokenOnceTogether(t *testing.T) {
 	})
 }
 
-// TestTokensAreForgotten proves that a used ID token is kept until no one can show it again, and no longer.
-func TestTokensAreForgotten(t *testing.T) {
+// TestTokenOfRefreshedLogin proves that a token is refused within the grace if its login was refreshed, because then
+// its response was not lost. The login stays.
+func TestTokenOfRefreshedLogin(t *testing.T) {
 	t.Parallel()
 	i := issuertest.New(t, "", "ES256")
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
 		s := newExchange(t, db, i)
+		token := i.Token("ada", app, map[string]any{"nonce": "n1"})
+		in, err := s.Exchange(t.Context(), token, "n1")
+		must(t, err)
+		in, err = s.Refresh(t.Context(), in.Refresh)
+		must(t, err)
+		if _, err := s.Exchange(t.Context(), token, "n1"); billing.CodeOf(err) != billing.EIDTokenUsed {
+			t.Errorf("got %v", err)
+		}
+		_, err = s.Refresh(t.Context(), in.Refresh)
+		must(t, err)
+	})
+}
+
+// TestTokenOfDeletedAccount proves that a token opens no second account after the first one was deleted and its person
+// forgotten.
+func TestTokenOfDeletedAccount(t *testing.T) {
+	t.Parallel()
+	i := issuertest.New(t, "", "ES256")
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		s := newExchange(t, db, i)
+		token := i.Token("ada", app, map[string]any{"nonce": "n1"})
+		in, err := s.Exchange(t.Context(), token, "n1")
+		must(t, err)
+		storetest.Exec(t, db, "UPDATE accounts SET deleting_at = created_at")
+		must(t, db.InTx(t.Context(), func(tx *store.Tx) error {
+			a, err := tx.LockAccount(t.Context(), in.Account.ID)
+			if err != nil {
+				return err
+			}
+			return tx.ErasePerson(t.Context(), a)
+		}))
+		if _, err := s.Exchange(t.Context(), token, "n1"); billing.CodeOf(err) != billing.EIDTokenUsed {
+			t.Errorf("got %v", err)
+		}
+		if n := storetest.Count(t, db, "SELECT COUNT(*) FROM accounts"); n != 1 {
+			t.Errorf("there are %d accounts", n)
+		}
+		in2, err := s.Exchange(t.Context(), i.Token("ada", app, map[string]any{"nonce": "n2"}), "n2")
+		must(t, err)
+		if in2.Account.ID == in.Account.ID {
+			t.Error("a new login opened the deleted account")
+		}
+	})
+}
+
+// TestTokensAreForgotten proves that a used ID token is kept until no one can show it again, by the time of issuers,
+// and no longer.
+func TestTokensAreForgotten(t *testing.T) {
+	t.Parallel()
+	i := issuertest.New(t, "", "ES256")
+	storetest.EachAt(t, func(t *testing.T, db *store.DB, clock *storetest.Clock) {
+		s := newExchange(t, db, i)
 		_, err := s.Exchange(t.Context(), i.Token("ada", app, map[string]any{"nonce": "n1"}), "")
 		must(t, err)
+		clock.Advance(30 * 24 * time.Hour) // the product's clock may be moved, that of issuers may not
 		kept := func() int {
-			must(t, db.InTx(t.Context(), func(tx *store.Tx) error { return tx.DeleteOldLogins(t.Context()) }))
+			must(t, s.forgetExchangedTokens(t.Context()))
 			return storetest.Count(t, db, "SELECT COUNT(*) FROM exchanged_tokens")
 		}
 		if n := kept(); n != 1 {

@@ -40,6 +40,9 @@ func New(settings []Settings, now func() time.Time) *Issuers {
 	return all
 }
 
+// Now returns the time by which the ages of tokens are judged. It is not the product's, which a test may have moved.
+func (i *Issuers) Now() time.Time { return i.now() }
+
 // Token is an ID token that was verified.
 type Token struct {
 	billing.Identity // that it proves

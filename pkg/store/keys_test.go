@@ -18,18 +18,19 @@ var directories = []string{"emails", "external_ids", "identities", "customers"}
 
 // unkeyed are the tables that are neither keyed by the account nor a directory, and why.
 var unkeyed = map[string]string{
-	"registrations":   "an address that has no account yet",
-	"mail_budgets":    "an address may have no account",
-	"inbox_events":    "an event is stored before its account is known",
-	"attempts":        "counted by address and by a hash of the email, whether or not there is an account",
-	"service_keys":    "a key belongs to no account: it acts for any",
-	"webhooks":        "the operator's endpoints: all accounts share them",
-	"webhook_actions": "what was done to endpoints",
-	"deliveries":      "the queue of an endpoint; a test of one concerns no account",
-	"audit_runs":      "one walk over all accounts",
-	"event_walks":     "one walk over Stripe's list of events",
-	"stripe_links":    "one row for the database",
-	"schema_origins":  "one row for the database",
+	"registrations":    "an address that has no account yet",
+	"mail_budgets":     "an address may have no account",
+	"inbox_events":     "an event is stored before its account is known",
+	"attempts":         "counted by address and by a hash of the email, whether or not there is an account",
+	"exchanged_tokens": "an ID token opens no second account after its first one was deleted",
+	"service_keys":     "a key belongs to no account: it acts for any",
+	"webhooks":         "the operator's endpoints: all accounts share them",
+	"webhook_actions":  "what was done to endpoints",
+	"deliveries":       "the queue of an endpoint; a test of one concerns no account",
+	"audit_runs":       "one walk over all accounts",
+	"event_walks":      "one walk over Stripe's list of events",
+	"stripe_links":     "one row for the database",
+	"schema_origins":   "one row for the database",
 }
 
 // Proves that the account is the key. A table's primary key, its unique indexes and its foreign keys begin with the

@@ -104,6 +104,15 @@ func (r reads) Successors(ctx context.Context, account billing.AccountID, hash s
 	return n.Total, n.Used, translate(err)
 }
 
+// Refreshed reports whether a refresh token of a login has been used.
+func (r reads) Refreshed(ctx context.Context, account billing.AccountID, login billing.SessionID) (bool, error) {
+	var used int64
+	err := r.q(ctx).Model(&refreshTokenRow{}).
+		Where("account_id = ? AND login_id = ? AND used_at IS NOT NULL", string(account), string(login)).
+		Count(&used).Error
+	return used > 0, translate(err)
+}
+
 // UseRefreshToken records that a refresh token of the account was used, unless that is recorded already. The caller
 // holds its login's lock.
 func (tx *Tx) UseRefreshToken(ctx context.Context, account billing.AccountID, hash string) error {
@@ -182,11 +191,7 @@ func (tx *Tx) revokeLogins(ctx context.Context, account billing.AccountID, which
 		Where(which, args...).Update("revoked_at", stamp{tx.Now}).Error)
 }
 
-// DeleteOldLogins deletes logins that expired before the transaction's time, with their refresh tokens, and ID tokens
-// that no one can show again.
+// DeleteOldLogins deletes logins that expired before the transaction's time, with their refresh tokens.
 func (tx *Tx) DeleteOldLogins(ctx context.Context) error {
-	if err := tx.q(ctx).Where("ends_at < ?", stamp{tx.Now}).Delete(&exchangedTokenRow{}).Error; err != nil {
-		return translate(err)
-	}
 	return translate(tx.q(ctx).Where("expires_at < ?", stamp{tx.Now}).Delete(&loginRow{}).Error)
 }

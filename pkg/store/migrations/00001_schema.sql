@@ -225,16 +225,11 @@ CREATE INDEX refresh_tokens_predecessor ON refresh_tokens (account_id, predecess
 -- ID tokens that open one login only, and have done so, by the hash of what they say. The row is there as long as the
 -- token could be shown again.
 CREATE TABLE exchanged_tokens (
-    account_id text NOT NULL,
-    digest     text NOT NULL,
-    login_id   text NOT NULL,
-    used_at    timestamptz NOT NULL, -- for the first time
-    ends_at    timestamptz NOT NULL,
-    PRIMARY KEY (account_id, digest),
-    CONSTRAINT exchanged_tokens_login_id_fkey FOREIGN KEY (account_id, login_id)
-        REFERENCES logins (account_id, id) ON DELETE CASCADE
+    digest   text PRIMARY KEY, -- of no account: a token opens no second account after its first one was deleted
+    login_id text NOT NULL,
+    used_at  timestamptz NOT NULL, -- for the first time
+    ends_at  timestamptz NOT NULL
 );
-CREATE INDEX exchanged_tokens_login_id ON exchanged_tokens (account_id, login_id);
 CREATE INDEX exchanged_tokens_ends_at ON exchanged_tokens (ends_at);
 
 -- What a mail carries to prove that its reader receives the mails of an address. Only the hash is stored. An account
