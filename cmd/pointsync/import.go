@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/pointsync/pointsync/pkg/account"
+	"github.com/pointsync/pointsync/pkg/audit"
 	"github.com/pointsync/pointsync/pkg/billing"
 )
 
@@ -115,7 +116,7 @@ func (i importCmd) run(ctx context.Context, r *importReport, out io.Writer) (err
 	w := account.Import{
 		DB: at.db, Stripe: at.gateway, Syncer: syncer, ExternalID: i.ExternalID, Balances: balances, DryRun: !i.Yes,
 		CutOver: billing.CutOver{At: i.CutOver.UTC().Truncate(time.Second), Running: i.Grant == "current"},
-		Pace:    paceOf(i.Rate), Wait: wait, Reading: tellReading,
+		Pace:    paceOf(i.Rate), Wait: audit.Pause, Reading: tellReading,
 		OtherCutOver: i.OtherCutOver,
 	}
 	err = w.Run(ctx, func(found account.Read) {
@@ -134,18 +135,6 @@ func (i importCmd) run(ctx context.Context, r *importReport, out io.Writer) (err
 	})
 	r.Complete = err == nil
 	return err
-}
-
-// wait waits, or returns why it must not.
-func wait(ctx context.Context, d time.Duration) error {
-	pause := time.NewTimer(d)
-	defer pause.Stop()
-	select {
-	case <-pause.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
 }
 
 // tellReading says now and then how many subscriptions were read, because the customers of all are read first.

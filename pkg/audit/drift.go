@@ -122,15 +122,11 @@ func (c *Comparison) lookAgain(
 
 // wait keeps the pace. It uses real seconds, because Stripe's limits know no other clock.
 func (c *Comparison) wait(ctx context.Context) error {
-	pause := time.NewTimer(time.Until(c.next))
-	defer pause.Stop()
-	select {
-	case <-pause.C:
-		c.next = time.Now().Add(c.Pace)
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
+	if err := Pause(ctx, time.Until(c.next)); err != nil {
+		return err
 	}
+	c.next = time.Now().Add(c.Pace)
+	return nil
 }
 
 func (r Compared) log(ctx context.Context, log *slog.Logger) {

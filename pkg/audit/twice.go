@@ -16,8 +16,11 @@ type Wait func(ctx context.Context) error
 const secondLook = 12 * time.Second
 
 // AMoment is the Wait of a running server and of the operator's commands.
-func AMoment(ctx context.Context) error {
-	pause := time.NewTimer(secondLook)
+func AMoment(ctx context.Context) error { return Pause(ctx, secondLook) }
+
+// Pause waits for a real time. It returns an error if the context ends first.
+func Pause(ctx context.Context, d time.Duration) error {
+	pause := time.NewTimer(d)
 	defer pause.Stop()
 	select {
 	case <-pause.C:

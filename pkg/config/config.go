@@ -138,7 +138,7 @@ func (c *Config) LocalURL(path string) (string, error) {
 		return "", fmt.Errorf("POINTSYNC_ADDR is %q, which names no port to ask", c.Addr)
 	}
 	if ip := net.ParseIP(host); host == "" || ip.IsUnspecified() {
-		host = "localhost" // which may be an address of IPv4 or of IPv6, and a client tries both
+		host = "127.0.0.1" // a server on all addresses of IPv6 listens there too
 	}
 	return "http://" + net.JoinHostPort(host, port) + path, nil
 }

@@ -140,8 +140,8 @@ func TestOthersVariables(t *testing.T) {
 func TestLocalURL(t *testing.T) {
 	t.Parallel()
 	for addr, want := range map[string]string{
-		"127.0.0.1:8080": "http://127.0.0.1:8080/readyz", ":9000": "http://localhost:9000/readyz",
-		"0.0.0.0:80": "http://localhost:80/readyz", "[::]:80": "http://localhost:80/readyz",
+		"127.0.0.1:8080": "http://127.0.0.1:8080/readyz", ":9000": "http://127.0.0.1:9000/readyz",
+		"0.0.0.0:80": "http://127.0.0.1:80/readyz", "[::]:80": "http://127.0.0.1:80/readyz",
 		"10.0.0.7:8080": "http://10.0.0.7:8080/readyz", "api.internal:8080": "http://api.internal:8080/readyz",
 		"[fe80::2]:1": "http://[fe80::2]:1/readyz", "127.0.0.1:0": "", "8080": "",
 	} {

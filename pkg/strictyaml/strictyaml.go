@@ -1,6 +1,7 @@
 // Package strictyaml reads the YAML files that an operator writes. It refuses what would silently mean something else:
 // a member that no one knows, a second document. Its errors name the line, the member and the word that was probably
-// meant. It does not know what the files are for.
+// meant. It does not know what the files are for. It does not see a fraction where a whole number belongs, of which the
+// library keeps the whole part: a caller that cares has a type for that, as the catalogue does.
 package strictyaml
 
 import (
