@@ -23,7 +23,8 @@ LONG_REPORT ?= $(CURDIR)/docs/simulation-long.md
 SIMULATE_LONG = go run ./pkg/store/storetest/pgtest -- go test ./pkg/simtest -count=1 -v -run '^TestLong$$' -timeout 24h \
 	-args -seed=$(SEED) -long-for=$(LONG_FOR) -long-report=$(LONG_REPORT) -patience=30m
 
-# The proofs of docs/proofs.md, without the simulation. Plain `go test` runs their short form; `-full` runs the full form.
+# The proofs of docs/proofs.md, without the simulation. Plain `go test` runs their short form; `-full` runs the full
+# form.
 PROOFS = ^Test(Linearizable|ThreeReplicas|PostgresKilled|ServerKilledOnSQLite|KeysTogether|RepliesCut|StaleTokens|ManyLies|ManyPoisons|RefundAgainstSpend|AnyOrderOfPictures)$$
 PROVE = go run ./pkg/store/storetest/pgtest -- go test ./pkg/simtest ./pkg/inbox ./pkg/reconcile -count=1 -v -run '$(PROOFS)' -parallel 4
 
@@ -39,8 +40,8 @@ MUTANTFLAGS ?=
 # The packages of `make quick`: those that need no whole server.
 QUICK = $(addprefix ./pkg/,billing metric config mail catalog oidc store jobs stripegw token outbox ledger reconcile audit inbox account checkout)
 
-# The tests that need PostgreSQL, for `make quick`, `test-sqlite` and `sqlite` to leave out. Whole tests come first: go test
-# looks no further after a pattern of a subtest, because that matches each test in part.
+# The tests that need PostgreSQL, for `make quick`, `test-sqlite` and `sqlite` to leave out. Whole tests come first: go
+# test looks no further after a pattern of a subtest, because that matches each test in part.
 POSTGRES_TESTS = OnPostgres$$|^($(shell paste -sd '|' .ci/postgres-alone))$$|/^postgres|//^postgres
 
 # How long `make fuzz` runs each target.
@@ -104,9 +105,9 @@ screenshots: $(NODE_TOOLS) ## take the pictures of the shop and of the sandbox's
 	@.ci/need chromium
 	node .ci/screenshots.mjs
 
-# What takes seconds comes first, and ends the check where it fails. The rest runs in two lanes beside each other. A step
-# that writes what another one reads is in the same lane. The suite leaves the attacks out: they are a step of their
-# own, which prints how many there were.
+# What takes seconds comes first, and ends the check where it fails. The rest runs in two lanes beside each other. A
+# step that writes what another one reads is in the same lane. The suite leaves the attacks out: they are a step of
+# their own, which prints how many there were.
 check: export ATTACK = $(RACE)
 # With the flags of the Dockerfile, everything is compiled only twice: as it is shipped, and for the race detector.
 # `make vet` has looked before a test begins, and no one debugs what the check builds. Memory costs less than time.
@@ -271,8 +272,8 @@ docker-steps: ## do what the Dockerfile does, without a container engine
 	$(HEADLINE) 'docker-steps: the Dockerfile, step by step'
 	.ci/docker-steps
 
-# The suite as `make check` runs it, in three steps and without TestAttack. Our code is the same on both databases, so the
-# race detector sees it once, on PostgreSQL. The tests that start whole servers run once, on both.
+# The suite as `make check` runs it, in three steps and without TestAttack. Our code is the same on both databases, so
+# the race detector sees it once, on PostgreSQL. The tests that start whole servers run once, on both.
 SERVERS = ./cmd/pointsync ./pkg/simtest
 race: postgres
 	@.ci/need gcc

@@ -71,8 +71,8 @@ export async function answers(url, server) {
   throw new Error(`${url} did not answer in ${startDeadline} ms`);
 }
 
-// freePorts returns addresses on which nothing listens. Systems give outgoing connections ports from 32768 on. These are
-// below, so no connection of other steps takes one before its server does.
+// freePorts returns addresses on which nothing listens. Systems give outgoing connections ports from 32768 on. These
+// are below, so no connection of other steps takes one before its server does.
 export async function freePorts(count) {
   const ports = new Set();
   while (ports.size < count) {

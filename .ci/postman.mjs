@@ -1,8 +1,8 @@
 // Runs the collections of docs/postman behind Prism, which checks each request and response against openapi.yaml.
-// `node .ci/postman.mjs` runs them against a fresh `pointsync dev`, then each folder that can stand alone by itself, and
-// then the snippets of the pages that sign in. `node .ci/postman.mjs serve` runs them against two `pointsync serve` on
-// PostgreSQL with a local Stripe: first twice at the same time, without the folders that move the clock, then those. A
-// collection runs once for each row of the CSV file of its name, if there is one. The script first fails if the
+// `node .ci/postman.mjs` runs them against a fresh `pointsync dev`, then each folder that can stand alone by itself,
+// and then the snippets of the pages that sign in. `node .ci/postman.mjs serve` runs them against two `pointsync serve`
+// on PostgreSQL with a local Stripe: first twice at the same time, without the folders that move the clock, then those.
+// A collection runs once for each row of the CSV file of its name, if there is one. The script first fails if the
 // collections leave out an operation of the contract.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';

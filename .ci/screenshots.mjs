@@ -1,5 +1,5 @@
-// Writes the pictures of docs/screenshots/: the sandbox's pages, as they look after a few lively days in a shop, and the
-// demo shop of a customer who buys and spends.
+// Writes the pictures of docs/screenshots/: the sandbox's pages, as they look after a few lively days in a shop, and
+// the demo shop of a customer who buys and spends.
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { pay } from './browser/card.mjs';

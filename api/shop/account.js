@@ -30,8 +30,8 @@ const passwordSteps = {
 let step = null; // the password that the page asks for, and the token of the mail
 let change = null; // the token of a new address's mail, which waits for a login of its account
 
-// openLink does what the link of a mail is for, or ends a login elsewhere. The token comes after the #, which browsers do
-// not send, and is taken out of the address at once.
+// openLink does what the link of a mail is for, or ends a login elsewhere. The token comes after the #, which browsers
+// do not send, and is taken out of the address at once.
 async function openLink(arrive) {
   const [name, token] = location.hash.slice(1).split("=");
   if (!token) return;

@@ -1,5 +1,5 @@
-// A login at an issuer of ID tokens, as an app with Auth0, Firebase or Keycloak has it. The local issuer of `dev`, next to
-// the sandbox, takes its place here.
+// A login at an issuer of ID tokens, as an app with Auth0, Firebase or Keycloak has it. The local issuer of `dev`, next
+// to the sandbox, takes its place here.
 import { client, result } from "./api.js";
 import { newKey } from "./client.js";
 import { byId, go, onClick } from "./page.js";

@@ -31,8 +31,8 @@ func (s *Sandbox) draw(out http.ResponseWriter, status int, page func(io.Writer)
 	s.drawUnder(out, status, pages.Policy(), "no-referrer", page)
 }
 
-// drawUnder sends an HTML page with a Content-Security-Policy and a Referrer-Policy. Pages of other origins get no handle
-// on its window, and cannot embed it. The shop opens these pages in its own tab, so it needs no handle either.
+// drawUnder sends an HTML page with a Content-Security-Policy and a Referrer-Policy. Pages of other origins get no
+// handle on its window, and cannot embed it. The shop opens these pages in its own tab, so it needs no handle either.
 func (s *Sandbox) drawUnder(out http.ResponseWriter, status int, policy, referrer string, page func(io.Writer) error) {
 	var body bytes.Buffer
 	if err := page(&body); err != nil {
