@@ -11,8 +11,8 @@ import (
 	"time"
 
 	"github.com/pointsync/pointsync/pkg/account"
-	"github.com/pointsync/pointsync/pkg/audit"
 	"github.com/pointsync/pointsync/pkg/billing"
+	"github.com/pointsync/pointsync/pkg/jobs"
 )
 
 const (
@@ -116,7 +116,7 @@ func (i importCmd) run(ctx context.Context, r *importReport, out io.Writer) (err
 	w := account.Import{
 		DB: at.db, Stripe: at.gateway, Syncer: syncer, ExternalID: i.ExternalID, Balances: balances, DryRun: !i.Yes,
 		CutOver: billing.CutOver{At: i.CutOver.UTC().Truncate(time.Second), Running: i.Grant == "current"},
-		Pace:    paceOf(i.Rate), Wait: audit.Pause, Reading: tellReading,
+		Pace:    paceOf(i.Rate), Wait: jobs.Pause, Reading: tellReading,
 		OtherCutOver: i.OtherCutOver,
 	}
 	err = w.Run(ctx, func(found account.Read) {

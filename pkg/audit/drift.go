@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/pointsync/pointsync/pkg/billing"
+	"github.com/pointsync/pointsync/pkg/jobs"
 	"github.com/pointsync/pointsync/pkg/reconcile"
 	"github.com/pointsync/pointsync/pkg/store"
 )
@@ -122,7 +123,7 @@ func (c *Comparison) lookAgain(
 
 // wait keeps the pace. It uses real seconds, because Stripe's limits know no other clock.
 func (c *Comparison) wait(ctx context.Context) error {
-	if err := Pause(ctx, time.Until(c.next)); err != nil {
+	if err := jobs.Pause(ctx, time.Until(c.next)); err != nil {
 		return err
 	}
 	c.next = time.Now().Add(c.Pace)

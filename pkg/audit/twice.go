@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/pointsync/pointsync/pkg/billing"
+	"github.com/pointsync/pointsync/pkg/jobs"
 	"github.com/pointsync/pointsync/pkg/store"
 )
 
@@ -16,19 +17,7 @@ type Wait func(ctx context.Context) error
 const secondLook = 12 * time.Second
 
 // AMoment is the Wait of a running server and of the operator's commands.
-func AMoment(ctx context.Context) error { return Pause(ctx, secondLook) }
-
-// Pause waits for a real time. It returns an error if the context ends first.
-func Pause(ctx context.Context, d time.Duration) error {
-	pause := time.NewTimer(d)
-	defer pause.Stop()
-	select {
-	case <-pause.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-}
+func AMoment(ctx context.Context) error { return jobs.Pause(ctx, secondLook) }
 
 // Twice calls Next, and if that finds something, calls it again after a while. What both looks found is broken; the
 // rest was under way. Errors: the database's, and the context's.

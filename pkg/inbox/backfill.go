@@ -73,10 +73,8 @@ func (in *Inbox) Backfill(ctx context.Context, pages int) (Backfilled, error) {
 		if err != nil || !mine || out.Through {
 			return out, err
 		}
-		select {
-		case <-time.After(backfillPace):
-		case <-ctx.Done():
-			return out, ctx.Err()
+		if err := jobs.Pause(ctx, backfillPace); err != nil {
+			return out, err
 		}
 	}
 	return out, nil

@@ -9,6 +9,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/pointsync/pointsync/pkg/billing"
+	"github.com/pointsync/pointsync/pkg/jobs"
 	"github.com/pointsync/pointsync/pkg/reconcile"
 	"github.com/pointsync/pointsync/pkg/store"
 )
@@ -31,12 +32,7 @@ func (in *Inbox) keepSweeping(ctx context.Context) {
 		if err := in.Sweep(ctx); err != nil && ctx.Err() == nil {
 			in.log.WarnContext(ctx, "the search for events that wait too long failed", "error", err)
 		}
-		pause := time.NewTimer(in.sweeps - rand.N(in.sweeps/5)) // random, so replicas that began together drift apart
-		select {
-		case <-pause.C:
-		case <-ctx.Done():
-			pause.Stop()
-		}
+		_ = jobs.Pause(ctx, in.sweeps-rand.N(in.sweeps/5)) // random, so replicas that began together drift apart
 	}
 }
 

@@ -3,13 +3,16 @@ package reconcile
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/pointsync/pointsync/pkg/billing"
+	"github.com/pointsync/pointsync/pkg/jobs"
 	"github.com/pointsync/pointsync/pkg/store"
 )
 
-// maxComparisons is how often a comparison starts over because the account was synced while it ran.
-const maxComparisons = 3
+// comparisonPauses are how long a comparison waits before it starts, and before it starts over because the account was
+// synced while it ran. An account with much news is synced several times in a row, and then is quiet.
+var comparisonPauses = []time.Duration{0, 200 * time.Millisecond, 800 * time.Millisecond, 3200 * time.Millisecond}
 
 // Drift returns how an account differs from its customer at Stripe, and changes nothing. It looks at everything that
 // Stripe has of the customer, however old. Errors: EStripeUnavailable, EStripeRefused (also for a customer that Stripe
@@ -17,7 +20,10 @@ const maxComparisons = 3
 func (s *Syncer) Drift(ctx context.Context, id billing.AccountID) ([]billing.Drift, error) {
 	ctx, cancel := context.WithTimeout(ctx, wholePatience)
 	defer cancel()
-	for range maxComparisons {
+	for _, pause := range comparisonPauses {
+		if err := jobs.Pause(ctx, pause); err != nil {
+			return nil, err
+		}
 		before, books, err := s.open(ctx, id)
 		if err != nil || before.Account.CustomerID == "" {
 			return nil, err

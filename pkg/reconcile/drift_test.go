@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/pointsync/pointsync/pkg/billing"
@@ -179,5 +180,26 @@ func TestDriftDuringSync(t *testing.T) {
 		if r := <-slow; r.err != nil || len(r.found) != 0 {
 			w.t.Errorf("found %v, %v", r.found, r.err)
 		}
+	})
+}
+
+// Proves that an account that is synced several times in a row is compared afterwards.
+func TestDriftOfBusyAccount(t *testing.T) {
+	t.Parallel()
+	eachWorld(t, func(w *world) {
+		a, _ := w.subscriber()
+		var syncs atomic.Int32
+		w.Gate.Intercept(func(out http.ResponseWriter, r *http.Request) {
+			if r.URL.Path == "/v1/subscriptions" && syncs.Add(1) <= 3 { // the comparison's own request
+				err := w.db.InTx(r.Context(), func(tx *store.Tx) error {
+					return tx.IssueTicket(r.Context(), a.ID, tx.Now)
+				})
+				if err != nil {
+					w.t.Error(err)
+				}
+			}
+			w.Gate.Stripe.ServeHTTP(out, r)
+		})
+		w.wantDrift(a)
 	})
 }

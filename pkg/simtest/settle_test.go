@@ -18,8 +18,9 @@ const (
 	// maxDeliveryRounds limits how often the clock moves for webhooks that wait for their next attempt. The move
 	// doubles each time, from a minute to three days in all.
 	maxDeliveryRounds = 13
-	// walksNow is how `events backfill` ends while a server walks over Stripe's list itself.
-	walksNow = 2
+	// runAgain is how `events backfill` ends while a server walks over Stripe's list itself, and `stripe reconcile` if
+	// an account was synced each time it was compared.
+	runAgain = 2
 )
 
 // checkSafety checks, for the given users, the rules that hold at any time, at a moment when no client waits for a
@@ -139,14 +140,7 @@ func (w *world) settle() (took settled) {
 // still has all of them. Only if Stripe does not, it compares every account with Stripe.
 func (w *world) recover() {
 	begin := time.Now()
-	said, err := w.command("events", "backfill")
-	busy := func() bool { // a panic ends with the same code
-		return exitCode(err) == walksNow && !strings.Contains(said, "panic:")
-	}
-	for try := 0; busy() && time.Since(begin) < *agreement; try++ {
-		pause(w.ctx, try)
-		said, err = w.command("events", "backfill")
-	}
+	said, err := w.commandAgain("events", "backfill")
 	w.note(-1, "webhooks were lost: %s", said)
 	if err == nil {
 		w.t.Logf("`events backfill` took %s: %s", time.Since(begin).Round(time.Millisecond), strings.TrimSpace(said))
@@ -156,10 +150,22 @@ func (w *world) recover() {
 		w.violate(nil, "%v", err)
 	}
 	begin = time.Now()
-	if _, err := w.command("stripe", "reconcile", "--rate", "1000"); err != nil {
+	if _, err := w.commandAgain("stripe", "reconcile", "--rate", "1000"); err != nil {
 		w.violate(nil, "%v", err)
 	}
 	w.t.Logf("`stripe reconcile` took %s", time.Since(begin).Round(time.Millisecond))
+}
+
+// commandAgain runs a command until it does not ask to be run again. A panic ends with the same code and counts as an
+// end.
+func (w *world) commandAgain(args ...string) (said string, err error) {
+	for begin, try := time.Now(), 0; ; try++ {
+		said, err = w.command(args...)
+		if exitCode(err) != runAgain || strings.Contains(said, "panic:") || time.Since(begin) > *agreement {
+			return said, err
+		}
+		pause(w.ctx, try)
+	}
 }
 
 // exitCode returns how a command ended, and 0 if it did not end with an error of its own.
