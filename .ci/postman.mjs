@@ -1,17 +1,19 @@
 // Runs the collections of docs/postman behind Prism, which checks each request and response against openapi.yaml.
-// `node .ci/postman.mjs` runs them against a fresh `pointsync dev`, then each folder that can stand alone by itself,
-// and then the snippets of the pages that sign in. `node .ci/postman.mjs serve` runs them against two `pointsync serve`
+// `node .ci/postman.mjs` runs them whole, each against a fresh `pointsync dev`. Then it runs each folder that can stand
+// alone, and the snippets of the pages that sign in, against another `dev`. `node .ci/postman.mjs serve` runs them against two `pointsync serve`
 // on PostgreSQL with a local Stripe: first twice at the same time, without the folders that move the clock, then those.
 // A collection runs once for each row of the CSV file of its name, if there is one. The script first fails if the
 // collections leave out an operation of the contract.
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { root, withBinary, withDev } from './dev.mjs';
 import { violations, withPrism } from './prism.mjs';
 import { withReplicas } from './replicas.mjs';
 import { checkSnippets } from './snippets.mjs';
+
+// In this process, because Newman takes longer to start than to run a folder.
+const { run } = createRequire(join(root, 'tools/package.json'))('newman');
 
 const collections = join(root, 'docs/postman');
 const environment = join(collections, 'dev.postman_environment.json');
@@ -38,13 +40,16 @@ const shared = /^(6|7|8|9|10|14|18|24) /;
 
 process.exitCode = await withBinary(process.argv[2] === 'serve' ? onServe : onDev);
 
-// onDev puts Prism before whole collections only: they have sent all that the folders alone send again.
+// onDev puts Prism before whole collections only: they have sent all that the folders alone send again. Those run from
+// the last one to the first, so none can use what an earlier one left on the server.
 function onDev(binary, folder) {
   const dev = (use) => withDev(binary, folder, use);
   return each([
-    ...names.map((name) => () => dev((urls) => withPrism(folder, urls, (behind) => newman(name, behind, folder)))),
-    ...names.flatMap((name) => alone(name).map((one) => () => dev((urls) => newman(name, urls, folder, [one])))),
-    () => dev(({ base_url }) => checkSnippets(base_url)),
+    ...names.map((name) => () => dev((urls) => withPrism(folder, urls, (behind) => newman(name, behind)))),
+    () => dev((urls) => each([
+      () => checkSnippets(urls.base_url), // their clock is that of the machine
+      ...names.flatMap((name) => alone(name).reverse().map((one) => () => newman(name, urls, [one]))),
+    ], (step) => step())),
   ], (step) => step());
 }
 
@@ -53,9 +58,9 @@ function onServe(binary, folder) {
   return withReplicas(binary, folder, (urls) => withPrism(folder, urls, (behind) => each(names, async (name) => {
     const all = folders(name).filter((one) => !devAlone.test(one));
     const apart = all.filter((one) => !shared.test(one));
-    const codes = await Promise.all([1, 2].map(() => newman(name, behind, folder, apart)));
+    const codes = await Promise.all([1, 2].map(() => newman(name, behind, apart)));
     const last = all.filter((one) => shared.test(one));
-    return codes.find((code) => code !== 0) ?? (last.length > 0 ? newman(name, behind, folder, last) : 0);
+    return codes.find((code) => code !== 0) ?? (last.length > 0 ? newman(name, behind, last) : 0);
   })));
 }
 
@@ -82,32 +87,33 @@ function collection(name) {
 }
 
 // newman runs a collection, or some of its folders, with the credentials of dev's admin unless values has others. It
-// prints what Newman said at the end, so that two runs at the same time can be told apart.
-async function newman(name, values, folder, only = []) {
-  const report = join(folder, `${crypto.randomUUID()}.json`);
-  const args = ['run', join(collections, name), '--color', 'off', '--reporter-cli-no-banner', '--bail', 'failure'];
-  args.push('--reporters', 'cli,json', '--reporter-json-export', report);
+// returns the number of failures.
+async function newman(name, values, only = []) {
   const rows = join(collections, name.replace('.postman_collection.json', '.csv'));
-  args.push('--environment', environment);
-  if (existsSync(rows)) args.push('--iteration-data', rows);
-  for (const one of only) args.push('--folder', one);
-  for (const [key, value] of Object.entries(values)) args.push('--env-var', `${key}=${value}`);
-  const run = spawn(join(root, 'tools/node_modules/.bin/newman'), args, { stdio: ['ignore', 'pipe', 'inherit'] });
-  const said = [];
-  run.stdout.on('data', (text) => said.push(text));
-  const [code, signal] = await once(run, 'close');
-  process.stdout.write(Buffer.concat(said));
-  if (!existsSync(report)) {
-    console.error(`${name}: Newman ended with ${code ?? signal} and wrote no report`);
-    return code || 1;
-  }
-  const { faults, refused } = violations(report);
-  if (faults.length > 0) console.error(`Not as openapi.yaml says:\n${faults.join('\n')}`);
-  if (code !== 0) return code ?? 1;
+  const begun = Date.now();
+  const { run: { stats, failures, executions } } = await new Promise((resolve, reject) => run({
+    collection: collection(name),
+    environment: JSON.parse(readFileSync(environment, 'utf8')),
+    envVar: Object.entries(values).map(([key, value]) => ({ key, value })),
+    iterationData: existsSync(rows) ? rows : undefined,
+    folder: only.length > 0 ? only : undefined,
+    bail: ['failure'],
+  }, (error, summary) => error ? reject(error) : resolve(summary)));
+  const faults = failures.map(({ source, error }) => `${source?.name ?? 'the run'}: ${error.name}: ${error.message}`);
+  const { found, refused } = violations(executions);
+  faults.push(...found.map((one) => `not as openapi.yaml says: ${one}`));
   // withPrism alone has an exact_url. Each run behind Prism sends requests that are wrong on purpose.
   if (values.exact_url && refused === 0) {
-    console.error(`${name}: Prism found nothing wrong with requests that are wrong on purpose: it checks nothing`);
-    return 1;
+    faults.push('Prism found nothing wrong with requests that are wrong on purpose: it checks nothing');
+  }
+  if (stats.assertions.total === 0) faults.push('nothing was checked');
+  const seconds = ((Date.now() - begun) / 1000).toFixed(1);
+  const title = [name.replace('.postman_collection.json', ''), ...(only.length > 1 ? [`${only.length} folders`] : only)];
+  console.log(`${title.join(': ')}: ${stats.requests.total} requests, ${stats.assertions.total} checks, ${seconds} s`);
+  if (faults.length > 0) {
+    const last = executions.at(-1);
+    const said = last?.response ? `${last.response.code} ${last.response.text()}` : 'no response';
+    console.error([...faults, `The last request: ${last?.item.name}: ${said}`].join('\n'));
   }
   return faults.length;
 }

@@ -1,6 +1,5 @@
-// Puts Prism, a validating proxy, in front of a server, and reads in Newman's report what it found. Prism compares each
+// Puts Prism, a validating proxy, in front of a server, and reads in what Newman received what it found. Prism compares each
 // request and each response with openapi.yaml, and names what differs in a header of the response.
-import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { freePorts, root, running } from './dev.mjs';
 
@@ -17,20 +16,20 @@ export async function withPrism(folder, { base_url, ...more }, use) {
 // Addresses that a server has and the contract does not, by their first segment.
 const outside = ['mails.json']; // of `dev` alone
 
-// violations returns what is wrong by Newman's JSON report, in words, and how many requests were wrong on purpose. A
-// request may break the contract if the server refuses it. A response never may.
-export function violations(report) {
-  const faults = [];
+// violations returns what is wrong by the responses that Newman received, in words, and how many requests were wrong on
+// purpose. A request may break the contract if the server refuses it. A response never may.
+export function violations(executions) {
+  const found = [];
   let refused = 0;
-  for (const { item, request, response } of JSON.parse(readFileSync(report, 'utf8')).run.executions) {
-    const said = response?.header.find(({ key }) => key.toLowerCase() === 'sl-violations');
-    const found = said && !outside.includes(request.url.path[0]) ? JSON.parse(said.value) : [];
+  for (const { item, request, response } of executions) {
+    const said = response?.headers.get('sl-violations');
+    const named = said && !outside.includes(request.url.path[0]) ? JSON.parse(said) : [];
     const isRefused = response?.code >= 400 && response.code < 500;
-    if (found.length > 0 && isRefused) refused++;
-    for (const { location = [], message } of found) {
+    if (named.length > 0 && isRefused) refused++;
+    for (const { location = [], message } of named) {
       if (location[0] === 'request' && isRefused) continue;
-      faults.push(`${item.name}: ${request.method} ${response.code}: ${location.join('.')}: ${message}`);
+      found.push(`${item.name}: ${request.method} ${response.code}: ${location.join('.')}: ${message}`);
     }
   }
-  return { faults, refused };
+  return { found, refused };
 }
