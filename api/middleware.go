@@ -39,6 +39,7 @@ func outermost(e *echo.Echo, o Options, contract *contract, metrics *prometheus.
 		}}),
 		secureHeaders(o.HSTSSeconds),
 		crossOrigin(contract, o.Origins),
+		apart,
 		withAddress,
 		letGo(o.Leaving),
 		closeAfterChunks,

@@ -47,6 +47,9 @@ type Options struct {
 	Shop           bool         // serve the demo shop at /, and a button on /docs that makes an account
 	SandboxURL     string       // that the shop links to, or "" for none
 	Mails          *mail.Folder // shown at /mails to everyone; nil: no such page
+	// OpsApart says that the operator's routes have an address of their own: the metrics, the profiles and all below
+	// /admin.
+	OpsApart bool
 	// Leaving is closed when the server is about to stop. The server is then not ready, and closes connections and
 	// streams. Nil means never.
 	Leaving <-chan struct{}
@@ -73,11 +76,12 @@ type server struct {
 
 var _ StrictServerInterface = (*server)(nil)
 
-// New returns the API as one handler.
-func New(o Options) (http.Handler, error) {
+// New returns the API: what the public address serves, and what the operator's address serves. Unless OpsApart is set,
+// the first serves everything except profiles, and the second is nil.
+func New(o Options) (public, ops http.Handler, err error) {
 	contract, err := loadContract()
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	metrics := prometheus.NewRegistry()
 	s := &server{
@@ -108,9 +112,13 @@ func New(o Options) (http.Handler, error) {
 	e.POST(webhookPath, s.receiveWebhook)
 	e.GET("/session/stream", s.streamSession)
 	if err := servePages(e, o, metrics); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	return headAsGet(e), nil
+	if !o.OpsApart {
+		return headAsGet(e), nil, nil
+	}
+	servePprof(e)
+	return servedAt(publicAddress, headAsGet(e)), servedAt(opsAddress, headAsGet(e)), nil
 }
 
 // The limits of the listening side: a slow or silent peer must not keep a connection.

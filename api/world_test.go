@@ -63,6 +63,9 @@ type world struct {
 	private      bool        // whether registering is private
 	bare         bool        // they have no demo shop, as those of `serve`
 	hsts         int64       // seconds
+	opsApart     bool        // whether the operator's routes have another address
+
+	ops http.Handler // of the last server that was made, if they do
 }
 
 // eachWorld runs a suite on both databases.
@@ -132,7 +135,7 @@ func (w *world) wireWith(leaving <-chan struct{}, log *slog.Logger) http.Handler
 	w.inbox, w.syncer = events, syncer
 	must(t, runner.Start(t.Context()))
 	t.Cleanup(func() { must(t, runner.Stop(context.Background())) })
-	handler, err := api.New(api.Options{
+	handler, ops, err := api.New(api.Options{
 		DB:         w.db,
 		Accounts:   accounts,
 		Checkout:   checkout.New(w.db, w.Stripe, w.Catalog, syncer, billing.Origins{shopURL}, log),
@@ -150,11 +153,13 @@ func (w *world) wireWith(leaving <-chan struct{}, log *slog.Logger) http.Handler
 		Jobs:       runner,
 
 		HSTSSeconds: w.hsts,
+		OpsApart:    w.opsApart,
 		Log:         log,
 
 		TrustedProxies: []netip.Prefix{netip.MustParsePrefix("127.0.0.1/32")},
 	})
 	must(t, err)
+	w.ops = ops
 	return handler
 }
 

@@ -10,6 +10,8 @@ import (
 	"runtime/debug"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/pointsync/pointsync/api"
 	"github.com/pointsync/pointsync/pkg/account"
 	"github.com/pointsync/pointsync/pkg/audit"
@@ -55,6 +57,8 @@ type app struct {
 	inbox    *inbox.Inbox
 	accounts *account.Service
 	handler  http.Handler
+	ops      http.Handler  // the operator's routes, if they have an address of their own
+	opsAt    net.Listener  // that address, which run closes
 	delay    time.Duration // between the end of readiness and the end of listening
 	leaving  chan struct{} // closed when the server is about to stop
 	unlinked bool          // Stripe has not yet said whether the database belongs to its account
@@ -115,12 +119,13 @@ func newApp(ctx context.Context, p parts) (_ *app, err error) {
 	a.accounts.RegisterJobs(a.jobs)
 	sales.RegisterJobs(a.jobs)
 	topUps.RegisterJobs(a.jobs)
-	a.handler, err = api.New(api.Options{
+	a.handler, a.ops, err = api.New(api.Options{
 		DB: a.db, Accounts: a.accounts, Checkout: sales, TopUps: topUps,
 		Inbox: a.inbox, Post: outbox.NewPost(a.db, c.LocalWebhooks), LowPoints: billing.Points(c.LowPoints),
 		Tokens: tokens, Catalog: p.catalog, Origins: c.AllowedOrigins, TrustedProxies: c.Proxies(),
 		HSTSSeconds: c.HSTSSeconds,
 
+		OpsApart:   c.OpsAddr != "",
 		Shop:       p.shop,
 		SandboxURL: p.sandboxURL,
 		Mails:      p.mails,
@@ -225,7 +230,7 @@ func (a *app) run(ctx context.Context, l net.Listener) error {
 		close(a.leaving)
 		time.AfterFunc(a.delay, stop)
 	})()
-	err := serveHTTP(listening, l, a.handler, a.log)
+	err := a.serveAll(listening, l)
 	patience, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownPatience)
 	defer cancel()
 	err = errors.Join(err, refusedLater(ctx), a.jobs.Stop(patience), a.db.Close())
@@ -233,6 +238,17 @@ func (a *app) run(ctx context.Context, l net.Listener) error {
 		a.log.Info("stopped: running requests and jobs have finished")
 	}
 	return err
+}
+
+// serveAll serves both addresses until ctx ends. If one fails, the other one stops too.
+func (a *app) serveAll(ctx context.Context, l net.Listener) error {
+	if a.opsAt == nil {
+		return serveHTTP(ctx, l, a.handler, a.log)
+	}
+	both, ctx := errgroup.WithContext(ctx)
+	both.Go(func() error { return serveHTTP(ctx, l, a.handler, a.log) })
+	both.Go(func() error { return serveHTTP(ctx, a.opsAt, a.ops, a.log) })
+	return both.Wait()
 }
 
 // serveHTTP serves a handler until ctx ends, then stops accepting connections and waits for running requests.

@@ -52,14 +52,33 @@ func (serveCmd) Run(ctx context.Context) error {
 		a.db.Close()
 		return err
 	}
-	l, err := net.Listen("tcp", c.Addr)
+	l, err := a.listen(c)
 	if err != nil {
 		a.db.Close()
-		return fmt.Errorf("POINTSYNC_ADDR: %w", err)
+		return err
 	}
 	go warnOfStripe(ctx, a, items, log)
-	log.Info("serving", "addr", l.Addr().String(), "database", a.db.Dialect(), "live", c.Live())
+	says := []any{"addr", l.Addr().String(), "database", a.db.Dialect(), "live", c.Live()}
+	if a.opsAt != nil {
+		says = append(says, "ops_addr", a.opsAt.Addr().String())
+	}
+	log.Info("serving", says...)
 	return a.run(ctx, l)
+}
+
+// listen takes the public address, and the operator's if there is one.
+func (a *app) listen(c config.Config) (net.Listener, error) {
+	l, err := net.Listen("tcp", c.Addr)
+	if err != nil {
+		return nil, fmt.Errorf("POINTSYNC_ADDR: %w", err)
+	}
+	if c.OpsAddr == "" {
+		return l, nil
+	}
+	if a.opsAt, err = net.Listen("tcp", c.OpsAddr); err != nil {
+		return nil, errors.Join(fmt.Errorf("POINTSYNC_OPS_ADDR: %w", err), l.Close())
+	}
+	return l, nil
 }
 
 // warnOfStripe logs at start what `pointsync stripe check` would report. It stops nothing, because Stripe may be

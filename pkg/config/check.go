@@ -161,8 +161,15 @@ func (c *Config) checkWebhookSecrets(p *problems) {
 
 // checkAddresses checks where the server listens, and where its customers come from.
 func (c *Config) checkAddresses(p *problems) {
-	if _, port, err := net.SplitHostPort(c.Addr); err != nil || !isPort(port, 0) { // 0 means any free port
+	if !isListening(c.Addr) {
 		p.add("POINTSYNC_ADDR must be host:port, such as 127.0.0.1:8080 or :8080, with a port up to 65535")
+	}
+	switch {
+	case c.OpsAddr == "":
+	case !isListening(c.OpsAddr):
+		p.add("POINTSYNC_OPS_ADDR must be host:port, such as 127.0.0.1:9090, with a port up to 65535")
+	case c.OpsAddr == c.Addr && !strings.HasSuffix(c.Addr, ":0"):
+		p.add("POINTSYNC_OPS_ADDR is POINTSYNC_ADDR: leave it out to serve everything there")
 	}
 	if len(c.AllowedOrigins) == 0 {
 		p.missing(
@@ -230,6 +237,12 @@ func withoutLogin(address string) string {
 // claimPattern matches one issuer or one audience. It must be exactly one, because verifiers compare it letter by
 // letter.
 var claimPattern = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._:/@?=&%+~-]*$`)
+
+// isListening reports whether a server can be told to listen at an address. The port 0 means any free one.
+func isListening(address string) bool {
+	_, port, err := net.SplitHostPort(address)
+	return err == nil && isPort(port, 0)
+}
 
 // isPort reports whether a text is a number from least to 65535. "" is none.
 func isPort(port string, least uint64) bool {

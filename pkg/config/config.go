@@ -50,6 +50,7 @@ type Config struct {
 	WebhookSecrets []Secret      `env:"STRIPE_WEBHOOK_SECRET"`
 	Catalog        string        `env:"POINTSYNC_CATALOG" envDefault:"catalog.yaml"`
 	Addr           string        `env:"POINTSYNC_ADDR" envDefault:"127.0.0.1:8080"`
+	OpsAddr        string        `env:"POINTSYNC_OPS_ADDR"`
 	AllowedOrigins []string      `env:"POINTSYNC_ALLOWED_ORIGINS"`
 	SigningKeys    Secret        `env:"POINTSYNC_SIGNING_KEYS"`
 	Issuer         string        `env:"POINTSYNC_TOKEN_ISSUER" envDefault:"pointsync"`

@@ -40,6 +40,8 @@ func mistakes() []mistake {
 		{"POINTSYNC_ADDR", "8080", "host:port"}, {"POINTSYNC_ADDR", ":65536", "65535"}, {
 			"POINTSYNC_ADDR", "127.0.0.1:-1", "65535",
 		}, {"POINTSYNC_ADDR", ":http", "65535"},
+		{"POINTSYNC_OPS_ADDR", "9090", "host:port"}, {"POINTSYNC_OPS_ADDR", ":70000", "65535"},
+		{"POINTSYNC_OPS_ADDR", "127.0.0.1:8080", "is POINTSYNC_ADDR"},
 		{"POINTSYNC_REGISTRATION", "closed", "private"}, {"POINTSYNC_REGISTRATION", "private", "POINTSYNC_SMTP_URL"},
 		{"POINTSYNC_PRODUCT_NAME", "two\nlines", "one line"},
 		{"STRIPE_API_BASE", "http://127.0.0.1:0", "address"}, {
