@@ -33,6 +33,14 @@ LOAD_FOR ?= 60s
 LOGIN_LOAD = go run ./pkg/store/storetest/pgtest -- go test ./pkg/simtest -run '^$$' -bench '^BenchmarkLoginLoad$$' -benchtime 1x -timeout 1h \
 	-args -load-for=$(LOAD_FOR)
 
+# How often `make bench` measures each part, and for how long. ONLY measures the parts whose names contain it.
+ROUNDS ?= 5
+FOR ?= 5s
+ONLY ?=
+BENCH = TEST_DATABASE_FOLDER=$${TMPDIR:-/tmp} go run ./pkg/store/storetest/pgtest -- \
+	go test ./pkg/simtest -run '^$$' -bench '^BenchmarkHotPath$$' -benchtime 1x -timeout 2h \
+	-args -rounds=$(ROUNDS) -round-for=$(FOR) -only='$(ONLY)'
+
 # What `make mutants` breaks, and its flags: MUTANTFLAGS='-only change.go' tries one file, -every 5 each fifth mutant.
 PKG ?= ./pkg/ledger
 MUTANTFLAGS ?=
@@ -62,7 +70,7 @@ TESTFLAGS ?=
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help dev demo test test-sqlite quick cover bench generate screenshots check generated format vet lint tidy contract postman postman-serve client client-pack shop-client guides site browser conformance attack fuzz fuzz-api sbom vuln speed npm release release-check release-dry-run sim sim-long proofs counts mutants login-load tools build docker-steps postgres race servers sqlite
+.PHONY: help dev demo test test-sqlite quick cover bench benchmarks generate screenshots check generated format vet lint tidy contract postman postman-serve client client-pack shop-client guides site browser conformance attack fuzz fuzz-api sbom vuln speed npm release release-check release-dry-run sim sim-long proofs counts mutants login-load tools build docker-steps postgres race servers sqlite
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' Makefile
@@ -93,8 +101,13 @@ cover: postgres ## print how much of the code the whole suite covers; writes cov
 	go tool cover -html=coverage.out -o coverage.html
 	go tool cover -func=coverage.out | tail -1
 
-bench: postgres ## run the benchmarks
-	$(HEADLINE) 'bench: the benchmarks'
+bench: postgres ## measure spends beside pgbench: make bench ROUNDS=1 FOR=3s; docs/performance.md says what it prints
+	$(HEADLINE) 'bench: spends and webhooks, beside pgbench'
+	@.ci/need pgbench
+	$(BENCH)
+
+benchmarks: postgres ## run the benchmarks of the packages
+	$(HEADLINE) 'benchmarks: those of the packages'
 	go run ./pkg/store/storetest/pgtest -- go test -run '^$$' -bench . -benchmem $(TESTFLAGS) ./...
 
 generate: ## write the generated code; run it after a change of openapi.yaml or catalog.yaml

@@ -3,6 +3,7 @@
 package pgserver
 
 import (
+	"cmp"
 	"fmt"
 	"os"
 	"os/user"
@@ -30,10 +31,14 @@ func unprivileged() (*syscall.Credential, error) {
 	return nil, fmt.Errorf("PostgreSQL refuses to run as root, and there is no user postgres or nobody to run it as")
 }
 
-// makeFolder creates the folder of one server, in memory if enough is free. A commit still waits for fsync there, but
-// the wait is short.
+// EnvFolder names the environment variable with the folder that the servers' folders are made in. A benchmark sets it
+// to one on a disk.
+const EnvFolder = "TEST_DATABASE_FOLDER"
+
+// makeFolder creates the folder of one server, in memory if enough is free and EnvFolder names no other place. A commit
+// still waits for fsync there, but the wait is short.
 func makeFolder(owner *syscall.Credential) (string, error) {
-	dir, err := os.MkdirTemp(memoryFolder(), "pointsync-pg-")
+	dir, err := os.MkdirTemp(cmp.Or(os.Getenv(EnvFolder), memoryFolder()), "pointsync-pg-")
 	if err != nil {
 		return "", fmt.Errorf("make the test server's folder: %w", err)
 	}
