@@ -21,12 +21,28 @@ func loggedIn(accounts *account.Service) echo.MiddlewareFunc {
 			if !ok || strings.HasPrefix(c.Path(), "/admin/") {
 				return next(c)
 			}
+			if isCommon(c) && accounts.SpendsAtOnce(claims) {
+				return looksAfter(c, accounts, claims, next(c))
+			}
 			if err := accounts.RequireLogin(c.Request().Context(), claims); err != nil {
 				return err
 			}
 			return next(c)
 		}
 	}
+}
+
+// looksAfter returns the error of a spend. What debits looks at the login itself, so the look before the request is
+// left out. A spend that failed for another reason gets the look now: a caller whose login has ended learns that and
+// nothing else.
+func looksAfter(c echo.Context, accounts *account.Service, claims token.Claims, err error) error {
+	if err == nil || c.Response().Committed {
+		return err
+	}
+	if ended := accounts.RequireLogin(c.Request().Context(), claims); billing.CodeOf(ended) == billing.EUnauthorized {
+		return ended
+	}
+	return err
 }
 
 // adminsOnly shows the admin's addresses only to admins. It runs before the contract's check, whose responses would

@@ -99,7 +99,7 @@ func (c *contract) secured(ctx echo.Context) bool {
 func (c *contract) validate(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(ctx echo.Context) error {
 		op := c.of(ctx)
-		if op == nil || isWebhook(ctx) {
+		if op == nil || isWebhook(ctx) || isCommon(ctx) {
 			return next(ctx)
 		}
 		if err := checkBody(ctx.Request(), op); err != nil {

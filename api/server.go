@@ -105,7 +105,7 @@ func New(o Options) (public, ops http.Handler, err error) {
 	// No request reaches a handler without valid credentials where they are needed, or if the contract does not allow
 	// it.
 	e.Use(
-		authenticate(o.Accounts, o.Tokens, contract), loggedIn(o.Accounts), adminsOnly(o.Accounts),
+		authenticate(o.Accounts, o.Tokens, contract), recognizeCommon, loggedIn(o.Accounts), adminsOnly(o.Accounts),
 		contract.permitted, contract.validate,
 	)
 	RegisterHandlers(e, NewStrictHandler(s, nil))

@@ -272,6 +272,10 @@ func (s *Service) RequireLogin(ctx context.Context, c token.Claims) error {
 	return err
 }
 
+// SpendsAtOnce reports whether a spend under these claims debits before it does anything else. The debit looks at the
+// login, so RequireLogin need not be asked before it.
+func (s *Service) SpendsAtOnce(c token.Claims) bool { return c.InWindow(s.db.Now()) }
+
 // gone returns EUnauthorized in place of ENotFound: a caller whose account does not exist is no one.
 func gone(err error) error {
 	if billing.CodeOf(err) == billing.ENotFound {

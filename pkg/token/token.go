@@ -81,12 +81,15 @@ type Issuer struct {
 	audience string
 	now      func() time.Time
 	features func(plan string) []string
+	memory   *memory
 }
 
 // NewIssuer returns an issuer that signs with the first of keys and accepts all of them. Its tokens know no features.
 func NewIssuer(keys Keys, issuer, audience string, now func() time.Time) *Issuer {
 	none := func(string) []string { return nil }
-	return &Issuer{keys: keys, issuer: issuer, audience: audience, now: now, features: none}
+	return &Issuer{
+		keys: keys, issuer: issuer, audience: audience, now: now, features: none, memory: newMemory(),
+	}
 }
 
 // WithFeatures returns the same issuer, whose tokens have the features that f returns for a plan.
@@ -119,18 +122,33 @@ func (i *Issuer) mint(a billing.Account, login billing.SessionID, now, until tim
 			c.Subscription.Features = i.features(s.Plan)
 		}
 	}
-	signed, err := i.sign(i.toWire(c), accessType)
+	w := i.toWire(c)
+	signed, err := i.sign(w, accessType)
 	if err != nil {
 		return "", Claims{}, err
 	}
+	i.memory.add(signed, fromWire(w), now)
 	return signed, c, nil
 }
 
-// Parse checks a token and returns its content. Errors: EUnauthorized, with a message that says why.
+// Parse checks a token and returns its content. Callers share what the result points at, so they must not change it.
+// Errors: EUnauthorized, with a message that says why.
 func (i *Issuer) Parse(raw string) (Claims, error) {
 	if len(raw) > maxLength {
 		return Claims{}, refuse(nil, "The access token is too long to be one of ours.")
 	}
+	now := i.now()
+	if c, ok := i.memory.get(raw, now); ok {
+		return c, nil
+	}
+	c, err := i.parse(raw)
+	if err == nil {
+		i.memory.add(raw, c, now)
+	}
+	return c, err
+}
+
+func (i *Issuer) parse(raw string) (Claims, error) {
 	if strings.ContainsAny(raw, "\r\n") { // base64 ignores line ends, so one token could be written in many ways
 		return Claims{}, refuse(nil, "The access token is not valid.")
 	}
