@@ -38,7 +38,9 @@ type Import struct {
 	// error if the context ends first.
 	Wait func(ctx context.Context, d time.Duration) error
 
-	next time.Time
+	next    time.Time
+	first   bool  // an account of this run is committed, so any other run sees its cut-over
+	refused error // why the run ends: another run was first, with another cut-over
 }
 
 // OpeningBalance is what a customer had left in the earlier system.
@@ -88,7 +90,7 @@ func (i *Import) Run(ctx context.Context, read func(Read), each func(Imported) e
 	if err := i.checkLink(ctx); err != nil {
 		return err
 	}
-	if err := i.checkCutOver(ctx); err != nil {
+	if err := i.checkCutOver(ctx, i.DB.CutOvers); err != nil {
 		return err
 	}
 	found, r, err := i.find(ctx)
@@ -100,6 +102,9 @@ func (i *Import) Run(ctx context.Context, read func(Read), each func(Imported) e
 		done, err := i.one(ctx, c)
 		if ctx.Err() != nil {
 			return ctx.Err()
+		}
+		if i.refused != nil {
+			return i.refused
 		}
 		if err != nil {
 			done.Outcome, done.Reason, done.Detail = ImportFailed, "", err.Error()
@@ -129,11 +134,13 @@ func (i *Import) checkLink(ctx context.Context) error {
 
 // checkCutOver refuses another cut-over than that of earlier runs. An account keeps the one it was imported with, so a
 // slip of the pen would leave customers with different ones for good.
-func (i *Import) checkCutOver(ctx context.Context) error {
+func (i *Import) checkCutOver(
+	ctx context.Context, cutOvers func(context.Context) ([]billing.CutOver, error),
+) error {
 	if i.OtherCutOver {
 		return nil
 	}
-	before, err := i.DB.CutOvers(ctx)
+	before, err := cutOvers(ctx)
 	if err != nil || len(before) == 0 {
 		return err
 	}
@@ -149,6 +156,23 @@ func (i *Import) checkCutOver(ctx context.Context) error {
 		"Accounts were imported here with %s, and this run has %s. Give the same, or add --other-cut-over.",
 		strings.Join(names, " and with "), flagsOf(i.CutOver),
 	)
+}
+
+// beFirst checks the cut-over again in the transaction that writes the run's first account. Of two runs that begin
+// together, neither sees an account of the other at its start. They take turns by a lock, so the second one sees the
+// account that the first one has committed. It reads the cut-overs of all accounts, so it is done once.
+func (i *Import) beFirst(ctx context.Context, tx *store.Tx) error {
+	if i.first || i.DryRun || i.OtherCutOver {
+		return nil
+	}
+	if err := tx.LockStripeLink(ctx); err != nil {
+		return err
+	}
+	err := i.checkCutOver(ctx, tx.CutOvers)
+	if billing.CodeOf(err) == billing.EConflict {
+		i.refused = err
+	}
+	return err
 }
 
 // flagsOf returns a cut-over as the command's flags name it.
@@ -236,6 +260,9 @@ func (i *Import) place(ctx context.Context, c candidate, done *Imported) (a bill
 		if errors.Is(err, errDry) {
 			return a, nil
 		}
+		if err == nil && (done.Outcome == ImportMade || done.Outcome == ImportLinked) {
+			i.first = true
+		}
 		if billing.CodeOf(err) != billing.EEmailTaken && !errors.Is(err, errEmailMoved) && !errors.Is(err, errPlaced) {
 			break
 		}
@@ -278,6 +305,11 @@ func (i *Import) placeIn(ctx context.Context, tx *store.Tx, c candidate, done *I
 func (i *Import) write(
 	ctx context.Context, tx *store.Tx, a billing.Account, c candidate, done *Imported,
 ) (_ billing.Account, err error) {
+	if done.Outcome == ImportMade || done.Outcome == ImportLinked {
+		if err := i.beFirst(ctx, tx); err != nil {
+			return a, err
+		}
+	}
 	switch done.Outcome {
 	case ImportMade:
 		a, err = i.make(ctx, tx, c)

@@ -8,7 +8,7 @@ import (
 	"github.com/pointsync/pointsync/pkg/store"
 )
 
-// ImportReason is why a customer is skipped.
+// ImportReason is why a customer is skipped, or an order of a Recovery.
 type ImportReason string
 
 // The reasons.
@@ -30,6 +30,7 @@ const (
 	ImportNotImported       ImportReason = "not-imported"
 	ImportBalanceDiffers    ImportReason = "balance-differs"
 	ImportBalanceHasExpired ImportReason = "balance-expired"
+	orderOfUnknownItem      ImportReason = "unknown-item"
 )
 
 // details explain the reasons to an operator. One that ends with a blank is followed by an account.
@@ -51,6 +52,7 @@ var details = map[ImportReason]string{
 	ImportNotImported:       "no import made or linked its account, so it gets no opening balance: ",
 	ImportBalanceDiffers:    "it got another opening balance before: ",
 	ImportBalanceHasExpired: "its opening balance would have expired already",
+	orderOfUnknownItem:      "neither its price nor the catalogue says how many points it bought",
 }
 
 func (r ImportReason) detail(a billing.AccountID) string {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/base64"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -94,15 +95,19 @@ func describeLife(m billing.Moment) string {
 	case billing.MomentDeletionEnded:
 		return "the person's data were erased"
 	}
-	return tellRegistered(m.Parts[0], m.Parts[1], m.Parts[2] != "")
+	return tellRegistered(m.Parts[0], m.Parts[1], m.Parts[2])
 }
 
-// tellRegistered returns how an account began: with an email, as the account of a service's own id, or by an ID token
-// alone. An erased account no longer says.
-func tellRegistered(email, externalID string, erased bool) string {
+// tellRegistered returns how an account began: with an email, as the account of a service's own id, by an ID token
+// alone, or by an import. An import may also have found an account that was there before. An erased account no longer
+// says.
+func tellRegistered(email, externalID, since string) string {
 	switch {
-	case erased:
+	case since == "erased":
 		return "registered; the name was erased since"
+	case since == "imported":
+		names := slices.DeleteFunc([]string{externalID, email}, func(name string) bool { return name == "" })
+		return "imported, or found by an import: " + strings.Join(names, ", ")
 	case externalID == "" && email == "":
 		return "made for an ID token"
 	case externalID == "":

@@ -41,6 +41,16 @@ func (tx *Tx) SaveStripeLink(ctx context.Context, l billing.StripeLink) error {
 	)
 }
 
+// LockStripeLink makes the next transaction that calls it wait until this one ends. The database must belong to a Stripe
+// account. It is the lock of imports, which takes it after that of the account it found: no other transaction takes both.
+// Errors: ENotFound.
+func (tx *Tx) LockStripeLink(ctx context.Context) error {
+	var row linkRow
+	return translate(
+		tx.q(ctx).Clauses(clause.Locking{Strength: "UPDATE"}).Where("kind = ?", theLink).Take(&row).Error,
+	)
+}
+
 // Linked counts what UnlinkStripe would change.
 func (r reads) Linked(ctx context.Context) (n billing.Unlinked, err error) {
 	for _, count := range []struct {

@@ -135,7 +135,7 @@ func each(pages *stripe.Iter, what string, visit func() error) error {
 	for n := 0; pages.Next(); n++ {
 		if n == maxObjects {
 			return billing.Errorf(
-				billing.EStripeRefused, "Stripe has more than %d %s for this customer.", maxObjects, what,
+				billing.EStripeRefused, "Stripe lists more than %d %s.", maxObjects, what,
 			)
 		}
 		if err := visit(); err != nil {
