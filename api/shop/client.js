@@ -587,10 +587,15 @@ function tokensIn(storage, name) {
       const [was, is] = [claimsOf(await storage.getItem(access)), claimsOf(token)];
       if (is.sid === void 0 || is.sid !== was.sid)
         return;
-      if (is.ver > was.ver || is.ver === was.ver && is.iat >= was.iat)
+      if (!isOlder(is, was))
         await storage.setItem(access, token);
     }
   };
+}
+function isOlder(is, was) {
+  if (is.ver === was.ver)
+    return is.iat < was.iat;
+  return is.ver < was.ver && is.iat < was.iat + 60;
 }
 function claimsOf(token) {
   try {
@@ -609,10 +614,10 @@ function follow(listener, { open: open2, poll, take, loggedIn, streams, silence,
   let last;
   let failures = 0;
   const tell = (session) => {
-    const { ver } = claimsOf(session.token);
-    if (left.signal.aborted || last !== void 0 && ver <= last)
+    const is = claimsOf(session.token);
+    if (left.signal.aborted || last !== void 0 && (is.ver === last.ver || isOlder(is, last)))
       return;
-    last = ver;
+    last = is;
     void Promise.resolve(session).then(listener);
   };
   const pollOnce = () => poll().then((session) => {
@@ -626,7 +631,7 @@ function follow(listener, { open: open2, poll, take, loggedIn, streams, silence,
     left.signal.addEventListener("abort", abort);
     let watchdog = setTimeout(abort, silence);
     try {
-      const response = await open2(last === void 0 ? void 0 : String(last), stop.signal);
+      const response = await open2(last === void 0 ? void 0 : String(last.ver), stop.signal);
       const reader = response.ok ? response.body?.getReader() : void 0;
       const decoder = new TextDecoder();
       for (let text = ""; reader; ) {

@@ -1,6 +1,6 @@
 // Rule 4: the session is followed by its stream, and polled where streams are not to be had.
 import { pause } from './repeat.js';
-import { claimsOf } from './tokens.js';
+import { claimsOf, isOlder, type Claims } from './tokens.js';
 import type { components } from './schema.js';
 
 /** The response of `GET /session`, and the data of each event of the stream. */
@@ -24,12 +24,12 @@ interface Options {
 // is called.
 export function follow(listener: (session: Session) => void, { open, poll, take, loggedIn, streams, silence, every }: Options): () => void {
   const left = new AbortController();
-  let last: number | undefined; // the version that the listener has
+  let last: Claims | undefined; // of the token that the listener has
   let failures = 0;
   const tell = (session: Session) => {
-    const { ver } = claimsOf(session.token);
-    if (left.signal.aborted || (last !== undefined && ver <= last)) return;
-    last = ver;
+    const is = claimsOf(session.token);
+    if (left.signal.aborted || (last !== undefined && (is.ver === last.ver || isOlder(is, last)))) return;
+    last = is;
     void Promise.resolve(session).then(listener); // its errors are the app's, not the stream's
   };
   const pollOnce = () => poll().then((session) => { if (session) tell(session); return session !== undefined; }, () => false);
@@ -41,7 +41,7 @@ export function follow(listener: (session: Session) => void, { open, poll, take,
     left.signal.addEventListener('abort', abort);
     let watchdog = setTimeout(abort, silence);
     try {
-      const response = await open(last === undefined ? undefined : String(last), stop.signal);
+      const response = await open(last === undefined ? undefined : String(last.ver), stop.signal);
       const reader = response.ok ? response.body?.getReader() : undefined;
       const decoder = new TextDecoder();
       for (let text = ''; reader;) {

@@ -42,13 +42,21 @@ export function tokensIn(storage: TokenStorage, name: string) {
       }
       const [was, is] = [claimsOf(await storage.getItem(access)), claimsOf(token)];
       if (is.sid === undefined || is.sid !== was.sid) return;
-      if (is.ver > was.ver || (is.ver === was.ver && is.iat >= was.iat)) await storage.setItem(access, token);
+      if (!isOlder(is, was)) await storage.setItem(access, token);
     },
   };
 }
 
 /** What an access token says. It is for display and for versions: the client checks no signature. */
 export interface Claims { sid?: string; ver: number; iat: number }
+
+// isOlder reports whether a token says what was before another one. Responses overtake each other by seconds. So a token
+// that was made a minute later is the newer one, even if its version is lower: the server's database was restored from a
+// backup.
+export function isOlder(is: Claims, was: Claims): boolean {
+  if (is.ver === was.ver) return is.iat < was.iat;
+  return is.ver < was.ver && is.iat < was.iat + 60;
+}
 
 export function claimsOf(token: string | null | undefined): Claims {
   try {

@@ -33,6 +33,20 @@ test('a response that was overtaken does not bring an older token', () => withAd
   assert.equal(await held(), newer);
 }));
 
+// The held token says what a database said that is gone: one with a higher version, made the given seconds ago.
+const holdLater = (secondsAgo, use) => withAda(100, async ({ ada, proxy, storage, held }) => {
+  const claims = { ...claimsOf(await held()), ver: 1000, iat: Math.floor(Date.now() / 1000) - secondsAgo };
+  const later = `e30.${Buffer.from(JSON.stringify(claims)).toString('base64url')}.c2ln`;
+  proxy.plan('/points/spend', { late: () => storage.setItem('pointsync.token', later) });
+  const { data } = await spend(ada, 1);
+  await use({ held: await held(), later, token: data.token });
+});
+
+test('a token made a minute later is held even if its version is lower, because a backup was restored', async () => {
+  await holdLater(120, ({ held, token }) => assert.equal(held, token));
+  await holdLater(0, ({ held, later }) => assert.equal(held, later));
+});
+
 test('a response that arrives after the logout brings no token back', () => withAda(100, async ({ ada, proxy, held }) => {
   const { given, give } = signal();
   proxy.plan('/points/spend', { late: given });
