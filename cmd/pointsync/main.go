@@ -22,6 +22,7 @@ type cli struct {
 	Serve       serveCmd       `cmd:"" help:"Run the API, configured by the environment (docs/configuration.md)."`
 	Sandbox     sandboxCmd     `cmd:"" help:"Run the local Stripe alone."`
 	Migrate     migrateCmd     `cmd:"" help:"Update the database's schema to this program's version."`
+	Backup      backupCmd      `cmd:"" help:"Copy a SQLite database to a file while servers use it."`
 	Stripe      stripeCmd      `cmd:"" help:"Set up, check and reconcile the Stripe account."`
 	Import      importCmd      `cmd:"" help:"Take over the subscribers that another system has at Stripe. Says what it would do, until --yes."`
 	Audit       auditCmd       `cmd:"" help:"Check the database against the rules that always hold. Exits with 1 if one is broken, with 2 if the check did not finish."`

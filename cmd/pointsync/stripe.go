@@ -16,6 +16,7 @@ type stripeCmd struct {
 	Check     stripeCheckCmd     `cmd:"" help:"Check that Stripe is set up for this server, and print how to fix what is not."`
 	Adopt     stripeAdoptCmd     `cmd:"" help:"Make a price of another system one of a plan, so that its subscribers are ours. Says what it would do, until --yes."`
 	Unlink    stripeUnlinkCmd    `cmd:"" help:"Unlink the database from its Stripe account, so that it can belong to another. Points and history stay."`
+	Recover   stripeRecoverCmd   `cmd:"" help:"After a restore: bring back what Stripe sold since the backup."`
 	Reconcile stripeReconcileCmd `cmd:"" help:"Compare accounts with Stripe and repair what differs. Exits with 1 if a difference is left, with 2 if an account could not be compared."`
 }
 

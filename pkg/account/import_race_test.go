@@ -77,7 +77,8 @@ func TestImportPlacedOnPostgres(t *testing.T) {
 			if err != nil || outcomes["ada"] != ImportKnown {
 				t.Errorf("the import ends with %v, and ada is %q", err, outcomes["ada"])
 			}
-			if said := describe(storyOf(t, s.db, other.ID)); !strings.HasPrefix(said, "imported, or found by an import: ") {
+			said := describe(storyOf(t, s.db, other.ID))
+			if !strings.HasPrefix(said, "imported, or found by an import: ") {
 				t.Errorf("the account's story begins with %q", said)
 			}
 		})

@@ -41,9 +41,9 @@ func (tx *Tx) SaveStripeLink(ctx context.Context, l billing.StripeLink) error {
 	)
 }
 
-// LockStripeLink makes the next transaction that calls it wait until this one ends. The database must belong to a Stripe
-// account. It is the lock of imports, which takes it after that of the account it found: no other transaction takes both.
-// Errors: ENotFound.
+// LockStripeLink makes the next transaction that calls it wait until this one ends. The database must belong to a
+// Stripe account. It is the lock of imports, which take it after that of the account that they found. No other
+// transaction takes both. Errors: ENotFound.
 func (tx *Tx) LockStripeLink(ctx context.Context) error {
 	var row linkRow
 	return translate(

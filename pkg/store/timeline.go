@@ -28,8 +28,9 @@ var chapters = []chapter{
 		one:  "COALESCE(email, '')",
 		two:  "COALESCE(external_id, '')",
 		// An erased account may have had either.
-		three: "CASE WHEN deleted_at IS NOT NULL THEN 'erased' WHEN cut_over_at IS NOT NULL THEN 'imported' ELSE '' END",
-		from:  "(SELECT *, id AS account_id FROM accounts) a WHERE true",
+		three: "CASE WHEN deleted_at IS NOT NULL THEN 'erased' " +
+			"WHEN cut_over_at IS NOT NULL THEN 'imported' ELSE '' END",
+		from: "(SELECT *, id AS account_id FROM accounts) a WHERE true",
 	},
 	{
 		kind: billing.MomentDeletionBegan,

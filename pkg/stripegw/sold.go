@@ -12,8 +12,8 @@ import (
 
 // Sold is an order of ours as Stripe shows it: paid, being paid, or on a page that can still be paid.
 type Sold struct {
-	// Order has what Stripe keeps of the order. Its status is pending, because a sync finds out the rest. The points are
-	// 0 if the price has none, and the quantity is 0 if the order is automatic.
+	// Order has what Stripe keeps of the order. Its status is pending, because a sync finds out the rest. The points
+	// are 0 if the price has none, and the quantity is 0 if the order is automatic.
 	Order    billing.Order
 	Customer Customer
 }

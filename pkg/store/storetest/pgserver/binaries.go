@@ -1,6 +1,7 @@
 package pgserver
 
 import (
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -64,4 +65,19 @@ func majorVersion(dir string) int {
 		return 0
 	}
 	return n
+}
+
+// Tool returns the path of one of PostgreSQL's own programs, such as pg_dump. It is the one that belongs to the server
+// that Start finds here, or else the first in PATH.
+func Tool(name string) (string, error) {
+	if bin := findBinaries(); bin != "" {
+		if path, err := exec.LookPath(filepath.Join(bin, name)); err == nil {
+			return path, nil
+		}
+	}
+	path, err := exec.LookPath(name)
+	if err != nil {
+		return "", fmt.Errorf("%s of PostgreSQL is missing (Debian: apt-get install postgresql): %w", name, err)
+	}
+	return path, nil
 }
