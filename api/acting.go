@@ -10,6 +10,7 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"github.com/pointsync/pointsync/pkg/billing"
+	"github.com/pointsync/pointsync/pkg/metric"
 	"github.com/pointsync/pointsync/pkg/token"
 )
 
@@ -97,26 +98,40 @@ func readScopes(spec *openapi3.Operation) (scopes []billing.Scope, err error) {
 }
 
 // permitted refuses callers whose credentials are valid, but not for the operation.
-func (c *contract) permitted(next echo.HandlerFunc) echo.HandlerFunc {
-	return func(ctx echo.Context) error {
-		op := c.of(ctx)
-		if op == nil || op.public {
-			return next(ctx)
+func (c *contract) permitted(counts *metric.Metrics) echo.MiddlewareFunc {
+	return func(next echo.HandlerFunc) echo.HandlerFunc {
+		return func(ctx echo.Context) error {
+			op := c.of(ctx)
+			if op == nil || op.public {
+				return next(ctx)
+			}
+			k, isKey := ctx.Get("user").(billing.ServiceKey)
+			err := op.permits(k, isKey)
+			if err == nil {
+				return next(ctx)
+			}
+			if isKey {
+				counts.KeyRefused(metric.KeyScope)
+			}
+			return err
 		}
-		k, isKey := ctx.Get("user").(billing.ServiceKey)
-		switch {
-		case isKey && len(op.scopes) == 0:
-			return billing.Errorf(
-				billing.EUnauthorized,
-				"This needs a user's access token. A service acts for an account at /accounts/{account_id}/….",
-			)
-		case isKey && !k.May(op.scopes...):
-			return billing.Errorf(billing.EForbidden, "The service key %s lacks the scope %s.", k.ID, oneOf(op.scopes))
-		case !isKey && !op.users:
-			return billing.Errorf(billing.EForbidden, "This needs a service key, and not a user's access token.")
-		}
-		return next(ctx)
 	}
+}
+
+// permits returns why a caller may not call the operation: a service with its key, or a user.
+func (op *operation) permits(k billing.ServiceKey, isKey bool) error {
+	switch {
+	case isKey && len(op.scopes) == 0:
+		return billing.Errorf(
+			billing.EUnauthorized,
+			"This needs a user's access token. A service acts for an account at /accounts/{account_id}/….",
+		)
+	case isKey && !k.May(op.scopes...):
+		return billing.Errorf(billing.EForbidden, "The service key %s lacks the scope %s.", k.ID, oneOf(op.scopes))
+	case !isKey && !op.users:
+		return billing.Errorf(billing.EForbidden, "This needs a service key, and not a user's access token.")
+	}
+	return nil
 }
 
 func oneOf(scopes []billing.Scope) string {

@@ -164,6 +164,9 @@ func (w *world) knocksInVain(t *testing.T) {
 	}
 	c.call(http.StatusUnauthorized, http.MethodPost, "/auth/refresh", map[string]any{"refresh_token": "psr_unknown"})
 	c.counts(2, `pointsync_login_failures_total{method="password",reason="wrong"}`)
+	c.token = "psk_of_nobody"
+	c.call(http.StatusUnauthorized, http.MethodGet, "/accounts?external_id=x", nil)
+	c.counts(1, `pointsync_service_key_refusals_total{reason="unknown"}`)
 	c.counts(1, `pointsync_login_failures_total{method="refresh_token",reason="wrong"}`)
 }
 

@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"slices"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -13,9 +14,9 @@ import (
 // workMetrics shows the work that waits: events and jobs. It reads the database at each scrape, so every replica shows
 // the same values.
 type workMetrics struct {
-	db                  *store.DB
-	kinds               func() []string
-	events, oldest, job *prometheus.Desc
+	db                       *store.DB
+	kinds                    func() []string
+	events, oldest, job, due *prometheus.Desc
 }
 
 func newWorkMetrics(db *store.DB, runner *jobs.Runner) *workMetrics {
@@ -36,12 +37,17 @@ func newWorkMetrics(db *store.DB, runner *jobs.Runner) *workMetrics {
 			"pointsync_jobs", "Jobs that are not done, and those that were given up in the last day.",
 			[]string{"kind", "state"}, nil,
 		),
+		due: prometheus.NewDesc(
+			"pointsync_jobs_overdue_seconds",
+			"For how long the oldest job has been due that no worker has begun; 0 where there is none.",
+			[]string{"kind"}, nil,
+		),
 	}
 }
 
 // Describe sends the descriptions of the metrics.
 func (m *workMetrics) Describe(out chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{m.events, m.oldest, m.job} {
+	for _, d := range []*prometheus.Desc{m.events, m.oldest, m.job, m.due} {
 		out <- d
 	}
 }
@@ -69,18 +75,26 @@ const otherKind = "other"
 // jobStates are the states of a job that is not done, and of one that was given up.
 var jobStates = []string{"available", "pending", "running", "scheduled", "retryable", "discarded"}
 
+// startable are the states of a job that a worker begins once its time has come.
+var startable = []string{"available", "scheduled", "retryable"}
+
 // collectJobs sends the number of jobs in each state, also where there are none: only then a rule can tell none from
 // not known.
 func (m *workMetrics) collectJobs(counts []store.JobCount, out chan<- prometheus.Metric) {
 	kinds := append(m.kinds(), otherKind)
-	n := map[[2]string]int64{}
+	n, overdue := map[[2]string]int64{}, map[string]float64{}
+	now := float64(time.Now().UnixMilli()) / 1000 // the queue's times are the machine's
 	for _, c := range counts {
 		if !slices.Contains(kinds, c.Kind) {
 			c.Kind = otherKind
 		}
 		n[[2]string{c.Kind, c.State}] += c.Jobs
+		if slices.Contains(startable, c.State) {
+			overdue[c.Kind] = max(overdue[c.Kind], now-c.DueSeconds)
+		}
 	}
 	for _, kind := range kinds {
+		out <- prometheus.MustNewConstMetric(m.due, prometheus.GaugeValue, overdue[kind], kind)
 		for _, state := range jobStates {
 			out <- prometheus.MustNewConstMetric(
 				m.job, prometheus.GaugeValue, float64(n[[2]string{kind, state}]), kind, state,

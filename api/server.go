@@ -106,7 +106,7 @@ func New(o Options) (public, ops http.Handler, err error) {
 	// it.
 	e.Use(
 		authenticate(o.Accounts, o.Tokens, contract), recognizeCommon, loggedIn(o.Accounts), adminsOnly(o.Accounts),
-		contract.permitted, contract.validate,
+		contract.permitted(o.Metrics), contract.validate,
 	)
 	RegisterHandlers(e, NewStrictHandler(s, nil))
 	e.POST(webhookPath, s.receiveWebhook)

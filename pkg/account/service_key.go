@@ -11,6 +11,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/pointsync/pointsync/pkg/billing"
+	"github.com/pointsync/pointsync/pkg/metric"
 	"github.com/pointsync/pointsync/pkg/store"
 )
 
@@ -97,10 +98,12 @@ func IsKey(credential string) bool { return strings.HasPrefix(credential, keyPre
 // server. Errors: EUnauthorized, ETooMany.
 func (s *Service) ServiceKey(ctx context.Context, secret string) (billing.ServiceKey, error) {
 	if !wellFormed(secret) { // a typing error, or a guess: the database need not look
+		s.metrics.KeyRefused(metric.KeyUnknown)
 		return billing.ServiceKey{}, billing.Errorf(billing.EUnauthorized, "The service key is not valid.")
 	}
 	k, err := s.db.ServiceKeyByDigest(ctx, hashOf(secret))
 	if billing.CodeOf(err) == billing.ENotFound {
+		s.metrics.KeyRefused(metric.KeyUnknown)
 		return k, billing.Errorf(billing.EUnauthorized, "The service key is not valid.")
 	}
 	if err != nil {
@@ -108,11 +111,17 @@ func (s *Service) ServiceKey(ctx context.Context, secret string) (billing.Servic
 	}
 	switch now := s.db.Now(); {
 	case k.RevokedAt != nil:
+		s.metrics.KeyRefused(metric.KeyRevoked)
 		return k, billing.Errorf(billing.EUnauthorized, "The service key %s was revoked.", k.ID)
 	case !k.Lives(now):
+		s.metrics.KeyRefused(metric.KeyExpired)
 		return k, billing.Errorf(billing.EUnauthorized, "The service key %s has expired.", k.ID)
 	}
-	return k, s.keys.use(k, s.db.Now(), func() { s.noteUse(ctx, k.ID) })
+	err = s.keys.use(k, s.db.Now(), func() { s.noteUse(ctx, k.ID) })
+	if err != nil {
+		s.metrics.KeyRefused(metric.KeyTooMany)
+	}
+	return k, err
 }
 
 // usePatience is how long recording the use of a key may take.

@@ -33,6 +33,9 @@ type Metrics struct {
 	moves, points            counter
 	topUpOrders, topUpsEnded counter
 	webhooks, logins         counter
+	keys, unknown            counter
+	transactions             histogram
+	lastWebhook, clock       gauge
 }
 
 // New returns metrics that have counted nothing yet. version is that of the program.
@@ -68,6 +71,17 @@ func New(version string) *Metrics {
 			label{"outcome", names(webhookOutcomes)}),
 		logins: newCounter("pointsync_login_failures_total", "Logins and refreshes that were refused or failed.",
 			label{"method", names(loginMethods)}, label{"reason", names(loginReasons)}),
+		keys: newCounter("pointsync_service_key_refusals_total", "Requests whose service key was refused.",
+			label{"reason", names(keyReasons)}),
+		unknown: newCounter("pointsync_unknown_items_total",
+			"Things that an applied sync found at Stripe and that the catalogue does not explain.",
+			label{"thing", names(unknowns)}),
+		transactions: newHistogram("pointsync_database_transaction_duration_seconds",
+			"How long transactions took, with waiting for a connection and for locks.", steps),
+		lastWebhook: newGauge("pointsync_webhook_last_accepted_timestamp_seconds",
+			"When the newest webhook was accepted; absent until the first."),
+		clock: newGauge("pointsync_clock_offset_seconds",
+			"How far this server's clock is ahead of Stripe's; absent until Stripe has responded."),
 	}
 }
 
@@ -91,6 +105,7 @@ func (m *Metrics) collectors() []prometheus.Collector {
 	return []prometheus.Collector{
 		m.build, m.received.vec, m.applied.vec, m.told.vec, m.syncs.vec, m.skipped.vec, m.stripe.vec, m.spends.vec,
 		m.holds.vec, m.moves.vec, m.points.vec, m.topUpOrders.vec, m.topUpsEnded.vec, m.webhooks.vec, m.logins.vec,
+		m.keys.vec, m.unknown.vec, m.transactions.vec, m.lastWebhook.vec, m.clock.vec,
 	}
 }
 
@@ -191,10 +206,42 @@ func (m *Metrics) TopUpStopped(why billing.TopUpReason) {
 	}
 }
 
-// Webhook counts a webhook that came in.
+// Webhook counts a webhook that came in, and remembers when the newest one was accepted, on the machine's clock.
 func (m *Metrics) Webhook(o WebhookOutcome) {
+	if m == nil {
+		return
+	}
+	m.webhooks.add(1, string(o))
+	if o != WebhookRefused && o != WebhookFailed {
+		m.lastWebhook.set(float64(time.Now().UnixMilli()) / 1000)
+	}
+}
+
+// StripeClock notes how far our clock is ahead of Stripe's.
+func (m *Metrics) StripeClock(ahead time.Duration) {
 	if m != nil {
-		m.webhooks.add(1, string(o))
+		m.clock.set(ahead.Seconds())
+	}
+}
+
+// Transaction counts a transaction of the database, committed or not, and how long it took.
+func (m *Metrics) Transaction(took time.Duration) {
+	if m != nil {
+		m.transactions.observe(took)
+	}
+}
+
+// UnknownItem counts something that an applied sync found and that the catalogue does not explain.
+func (m *Metrics) UnknownItem(thing Unknown) {
+	if m != nil {
+		m.unknown.add(1, string(thing))
+	}
+}
+
+// KeyRefused counts a request whose service key was refused.
+func (m *Metrics) KeyRefused(why KeyReason) {
+	if m != nil {
+		m.keys.add(1, string(why))
 	}
 }
 

@@ -73,6 +73,10 @@ func TestUnknownValuesAreOther(t *testing.T) {
 	none.TopUpStopped(billing.TopUpDeclined)
 	none.Webhook(WebhookStored)
 	none.LoginFailed(LoginPassword, LoginWrong)
+	none.KeyRefused(KeyRevoked)
+	none.UnknownItem(UnknownInvoice)
+	none.Transaction(0)
+	none.StripeClock(0)
 }
 
 // TestSetsAreWhole proves that each set of a type has all constants of that type, in this package and in billing.
@@ -96,6 +100,7 @@ func TestSetsAreWhole(t *testing.T) {
 		"OrderStatus": names(orderStatuses), "TopUpReason": names(topUpReasons), "Outcome": names(outcomes),
 		"HoldOperation": names(holdOperations), "Skip": names(skips), "WebhookOutcome": names(webhookOutcomes),
 		"LoginMethod": names(loginMethods), "LoginReason": names(loginReasons),
+		"KeyReason": names(keyReasons), "Unknown": names(unknowns),
 	} {
 		if want := declared[kind]; len(want) == 0 || !same(set, want) {
 			t.Errorf("%s has the constants %q, and its set is %q", kind, want, set)
@@ -180,6 +185,7 @@ func labelsOf(m *Metrics) map[string][]label {
 		"pointsync_holds_total": m.holds.labels, "pointsync_entries_total": m.moves.labels,
 		"pointsync_entry_points_total": m.points.labels, "pointsync_top_up_orders_total": m.topUpOrders.labels,
 		"pointsync_top_ups_stopped_total": m.topUpsEnded.labels, "pointsync_webhooks_total": m.webhooks.labels,
-		"pointsync_login_failures_total": m.logins.labels,
+		"pointsync_login_failures_total": m.logins.labels, "pointsync_service_key_refusals_total": m.keys.labels,
+		"pointsync_unknown_items_total": m.unknown.labels,
 	}
 }

@@ -76,6 +76,15 @@ func (c counter) add(n float64, values ...string) {
 	c.vec.WithLabelValues(closed(c.labels, values)...).Add(n)
 }
 
+// gauge is a gauge without labels. It does not exist until it is set.
+type gauge struct{ vec *prometheus.GaugeVec }
+
+func newGauge(name, help string) gauge {
+	return gauge{prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: name, Help: help}, nil)}
+}
+
+func (g gauge) set(v float64) { g.vec.WithLabelValues().Set(v) }
+
 // The bounds of histograms, in seconds. One second is a bound of each, because that is the promise.
 var (
 	steps = []float64{0.05, 0.1, 0.25, 0.5, 1, 2, 5, 10, 30, 60, 300}

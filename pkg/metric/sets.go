@@ -128,6 +128,31 @@ func LoginReasonOf(err error) LoginReason {
 	return LoginError
 }
 
+// KeyReason is why a request with a service key was refused.
+type KeyReason string
+
+// The reasons why a service key is refused.
+const (
+	KeyUnknown KeyReason = "unknown" // no key has this secret
+	KeyRevoked KeyReason = "revoked"
+	KeyExpired KeyReason = "expired"
+	KeyTooMany KeyReason = "too_many" // too many requests a second
+	KeyScope   KeyReason = "scope"    // the key lacks the scope of the operation
+)
+
+var keyReasons = []KeyReason{KeyUnknown, KeyRevoked, KeyExpired, KeyTooMany, KeyScope}
+
+// Unknown is a kind of thing at Stripe that the catalogue does not explain.
+type Unknown string
+
+// What a sync may find and the catalogue may not explain.
+const (
+	UnknownSubscription Unknown = "subscription" // a live one, of an item that the catalogue does not have
+	UnknownInvoice      Unknown = "invoice"      // a paid one that grants nothing
+)
+
+var unknowns = []Unknown{UnknownSubscription, UnknownInvoice}
+
 // The sets below are of billing's types. TestSetsAreWhole compares them with the constants there.
 var (
 	causes = []billing.SyncCause{

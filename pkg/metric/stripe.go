@@ -2,6 +2,7 @@ package metric
 
 import (
 	"net/http"
+	"strconv"
 	"strings"
 )
 
@@ -59,18 +60,19 @@ func stripeOperationOf(method, path string) stripeOperation {
 	return stripeOperation(method + " " + strings.Join(segments, "/"))
 }
 
-// stripeStatus is a class of responses. A 429 is a class of its own: the account's limit of requests is reached.
+// stripeStatus is a class of responses. Three are classes by themselves, because each has one cause: 401, the key is
+// not valid; 403, the key lacks a permission; 429, the account's limit of requests is reached.
 type stripeStatus string
 
 const noResponse stripeStatus = "none"
 
-var stripeStatuses = []stripeStatus{"2xx", "3xx", "4xx", "429", "5xx", noResponse}
+var stripeStatuses = []stripeStatus{"2xx", "3xx", "4xx", "401", "403", "429", "5xx", noResponse}
 
 func stripeStatusOf(status int) stripeStatus {
-	switch {
-	case status == http.StatusTooManyRequests:
-		return "429"
-	case status == 0:
+	switch status {
+	case http.StatusUnauthorized, http.StatusForbidden, http.StatusTooManyRequests:
+		return stripeStatus(strconv.Itoa(status))
+	case 0:
 		return noResponse
 	}
 	return stripeStatus(string(rune('0'+status/100)) + "xx")

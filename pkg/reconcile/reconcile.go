@@ -172,6 +172,11 @@ func (s *Syncer) finish(ctx context.Context, t billing.Ticket) (applied, older b
 		s.noteFailure(ctx, t, err)
 		return false, false, err
 	}
+	if applied {
+		for _, u := range d.Unknown {
+			s.metrics.UnknownItem(u.Thing)
+		}
+	}
 	return applied, older, nil
 }
 

@@ -6,11 +6,13 @@ import (
 	"strings"
 
 	"github.com/pointsync/pointsync/pkg/billing"
+	"github.com/pointsync/pointsync/pkg/metric"
 )
 
 // Unknown is something of ours at Stripe that the catalogue does not explain: an item that was removed from the
 // catalogue while it is still paid for.
 type Unknown struct {
+	Thing  metric.Unknown
 	Ref    string // Stripe's id
 	Detail string
 }
@@ -25,7 +27,7 @@ func (d *Decision) decideUnknown(in Input) {
 			continue
 		}
 		d.unknown(
-			string(s.ID),
+			metric.UnknownSubscription, string(s.ID),
 			fmt.Sprintf("subscription %s is of %q, which the catalogue does not have: %s", s.ID, s.Item, putBack),
 		)
 	}
@@ -35,11 +37,13 @@ func (d *Decision) decideUnknown(in Input) {
 // notUnderstood reports a paid invoice that grants nothing yet: neither the price nor the catalogue says what one of
 // its lines grants.
 func (d *Decision) notUnderstood(i billing.StripeInvoice, items []string) {
-	d.unknown(string(i.ID), fmt.Sprintf("invoice %s was paid for %q, and neither its price nor the catalogue gives the points: it grants nothing until one does; %s",
-		i.ID, strings.Join(slices.Compact(items), ", "), putBack))
+	d.unknown(metric.UnknownInvoice, string(i.ID), fmt.Sprintf(
+		"invoice %s was paid for %q, and neither its price nor the catalogue gives the points: "+
+			"it grants nothing until one does; %s", i.ID, strings.Join(slices.Compact(items), ", "), putBack,
+	))
 }
 
-func (d *Decision) unknown(ref, detail string) {
-	d.Unknown = append(d.Unknown, Unknown{Ref: ref, Detail: detail})
+func (d *Decision) unknown(thing metric.Unknown, ref, detail string) {
+	d.Unknown = append(d.Unknown, Unknown{Thing: thing, Ref: ref, Detail: detail})
 	d.Warnings = append(d.Warnings, detail)
 }

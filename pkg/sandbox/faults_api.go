@@ -26,6 +26,8 @@ func (s *Sandbox) faulty(next http.Handler) http.Handler {
 			s.world.tell(notice{faults: true})
 			s.changed()
 		}
+		// as Stripe's servers do: by their own clock
+		out.Header().Set("Date", time.Unix(s.world.mainNow(), 0).UTC().Format(http.TimeFormat))
 		s.mu.Unlock()
 		if struck == nil {
 			next.ServeHTTP(out, r)

@@ -78,18 +78,24 @@ func (r reads) EventsTold(
 	return times, translate(err)
 }
 
-// JobCount is how many jobs of a kind are in a state of the queue.
+// JobCount is how many jobs of a kind are in a state of the queue, and when the first of them is or was due, in seconds
+// since 1970 on the machine's clock.
 type JobCount struct {
 	Kind, State string
 	Jobs        int64
+	DueSeconds  float64
 }
 
 // CountJobs counts the jobs in these states. It costs as much as it finds, because the queue's index begins with the
 // state.
 func (r reads) CountJobs(ctx context.Context, states []string) (counts []JobCount, err error) {
-	err = r.q(ctx).Raw(
-		"SELECT kind, state, count(*) AS jobs FROM river_job WHERE state IN ? GROUP BY kind, state", states,
-	).Scan(&counts).Error
+	q := r.q(ctx)
+	seconds := "unixepoch(min(scheduled_at), 'subsec')"
+	if q.Name() == string(Postgres) {
+		seconds = "extract(epoch FROM min(scheduled_at))::float8"
+	}
+	err = q.Raw(`SELECT kind, state, count(*) AS jobs, `+seconds+` AS due_seconds
+		FROM river_job WHERE state IN ? GROUP BY kind, state`, states).Scan(&counts).Error
 	return counts, translate(err)
 }
 

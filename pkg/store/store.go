@@ -119,7 +119,8 @@ const maxTries = 4
 // that another transaction used first (Once). So it must have no effect outside the transaction, and it must never
 // call Stripe. Errors: fn's own, EUnavailable.
 func (d *DB) InTx(ctx context.Context, fn func(tx *Tx) error) error {
-	now := d.now().UTC().Truncate(time.Microsecond)
+	began, now := time.Now(), d.now().UTC().Truncate(time.Microsecond)
+	defer func() { d.metrics.Transaction(time.Since(began)) }()
 	for try := 1; ; try++ {
 		var rings bool
 		var facts *Facts

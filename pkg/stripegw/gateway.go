@@ -68,7 +68,7 @@ func New(o Options) (*Gateway, error) {
 		// Retries are ours (transport.go), because stripe-go sleeps between attempts without looking at the context.
 		MaxNetworkRetries: stripe.Int64(0),
 		EnableTelemetry:   stripe.Bool(false),
-		HTTPClient:        newHTTPClient(o.HTTPClient, o.MaxRetries, o.Metrics),
+		HTTPClient:        newHTTPClient(o),
 		LeveledLogger:     &quietLogger{log: o.Logger, key: o.Key},
 	}
 	// Each kind of backend has its own default host, so each gets the base.

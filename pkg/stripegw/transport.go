@@ -25,14 +25,15 @@ const (
 // newHTTPClient returns a client for stripe-go that retries and counts requests, and bounds responses. It does not
 // follow redirects. Stripe's API sends none, so a redirect comes from something in between, which must not receive the
 // key.
-func newHTTPClient(base *http.Client, retries int64, metrics *metric.Metrics) *http.Client {
+func newHTTPClient(o Options) *http.Client {
 	var c http.Client
-	if base != nil {
-		c = *base
+	if o.HTTPClient != nil {
+		c = *o.HTTPClient
 	}
 	if c.Timeout == 0 {
 		c.Timeout = callTimeout
 	}
+	retries := o.MaxRetries
 	if retries == 0 {
 		retries = usualRetries
 	}
@@ -40,7 +41,7 @@ func newHTTPClient(base *http.Client, retries int64, metrics *metric.Metrics) *h
 	if next == nil {
 		next = http.DefaultTransport
 	}
-	c.Transport = &retrier{next: &counted{next, metrics}, retries: int(max(retries, 0))}
+	c.Transport = &retrier{next: &counted{next, o.Metrics, o.Now}, retries: int(max(retries, 0))}
 	c.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	return &c
 }
@@ -50,6 +51,7 @@ func newHTTPClient(base *http.Client, retries int64, metrics *metric.Metrics) *h
 type counted struct {
 	next    http.RoundTripper
 	metrics *metric.Metrics
+	now     func() time.Time
 }
 
 func (t *counted) RoundTrip(req *http.Request) (*http.Response, error) {
@@ -62,8 +64,23 @@ func (t *counted) RoundTrip(req *http.Request) (*http.Response, error) {
 	case err == nil:
 		status = resp.StatusCode
 	}
-	t.metrics.StripeRequest(req.Method, req.URL.Path, status, time.Since(began))
+	took := time.Since(began)
+	t.metrics.StripeRequest(req.Method, req.URL.Path, status, took)
+	if resp != nil && took < soon {
+		t.compareClocks(resp.Header.Get("Date"))
+	}
 	return resp, err
+}
+
+// soon is how fast a response must be to say what Stripe's time is now.
+const soon = 2 * time.Second
+
+// compareClocks notes how far our clock is ahead of the time that Stripe dated a response with. That time has whole
+// seconds, so half a second has passed since on average.
+func (t *counted) compareClocks(date string) {
+	if at, err := http.ParseTime(date); err == nil {
+		t.metrics.StripeClock(t.now().Sub(at.Add(time.Second / 2)))
+	}
 }
 
 // retrier retries a request if Stripe's rules say that this is safe and useful. It gives up, and returns the last
