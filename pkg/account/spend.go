@@ -57,6 +57,8 @@ func (s *Service) take(ctx context.Context, c caller, r ledger.SpendRequest) (Sp
 	}
 	r.Amount = price
 	var spent ledger.Spent
+	var ready signed
+	r.Decided = func(decided ledger.Spent) { ready = s.sign(ctx, c, decided) }
 	outcome, err := s.synced(ctx, c, r.Amount, func() (_ billing.Account, err error) {
 		spent, err = ledger.Spend(ctx, s.db, c.account, r)
 		return spent.Account, err
@@ -64,7 +66,7 @@ func (s *Service) take(ctx context.Context, c caller, r ledger.SpendRequest) (Sp
 	if err != nil {
 		return Spent{}, err
 	}
-	return s.spent(ctx, c, spent, outcome)
+	return s.spent(ctx, c, spent, outcome, ready)
 }
 
 // spendAgain returns the first outcome of a request that has no price any more: the catalogue has lost the action
@@ -77,23 +79,41 @@ func (s *Service) spendAgain(ctx context.Context, c caller, r ledger.SpendReques
 	if !ok {
 		return Spent{}, refused
 	}
-	return s.spent(ctx, c, spent, "")
+	return s.spent(ctx, c, spent, "", signed{})
 }
 
-func (s *Service) spent(ctx context.Context, c caller, spent ledger.Spent, outcome reconcile.Outcome) (Spent, error) {
-	receipt, err := s.receipts.Of(spent.Entry)
-	if err != nil {
-		return Spent{}, err
+// signed is what is signed for a spend. The zero signed is for none.
+type signed struct {
+	entry          billing.EntryID
+	version        int64 // of the account
+	receipt, token string
+	err            error
+}
+
+// sign signs what comes with a spend.
+func (s *Service) sign(ctx context.Context, c caller, spent ledger.Spent) (out signed) {
+	out.entry, out.version = spent.Entry.ID, spent.Account.Version
+	if out.receipt, out.err = s.receipts.Of(spent.Entry); out.err == nil {
+		out.token, out.err = c.mint(ctx, spent.Account, !spent.Replayed)
 	}
-	raw, err := c.mint(ctx, spent.Account, !spent.Replayed)
+	return out
+}
+
+// spent returns the result of a spend. ready was signed while it was committed, or is not for it.
+func (s *Service) spent(
+	ctx context.Context, c caller, spent ledger.Spent, outcome reconcile.Outcome, ready signed,
+) (Spent, error) {
+	if ready.entry != spent.Entry.ID || ready.version != spent.Account.Version {
+		ready = s.sign(ctx, c, spent)
+	}
 	return Spent{
 		Entry:    spent.Entry,
 		Account:  spent.Account,
-		Token:    raw,
-		Receipt:  receipt,
+		Token:    ready.token,
+		Receipt:  ready.receipt,
 		Stale:    outcome == reconcile.Failed,
 		Replayed: spent.Replayed,
-	}, err
+	}, ready.err
 }
 
 // synced takes points, and asks Stripe before taking or before refusing. take returns the account as it left it.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/pointsync/pointsync/pkg/billing"
 	"github.com/pointsync/pointsync/pkg/store"
@@ -23,6 +24,9 @@ type SpendRequest struct {
 	Description string
 	Metadata    map[string]string
 	Key         string
+	// Decided is called with the outcome while it is being committed, so that its response can be prepared. The spend
+	// may still fail after that, or be decided again. Nil: nothing is prepared.
+	Decided func(Spent)
 }
 
 // hash distinguishes two requests that use the same key.
@@ -43,7 +47,7 @@ type Spent struct {
 
 // Spend debits points that are available, and appends the entry. It asks only the database.
 // Errors: EInsufficientPoints, ERequestCap, EDailyCap (nothing is debited and the key stays unused), EKeyReused,
-// EInvalid, ENotFound, EUnauthorized (the login has ended), EAccountClosed.
+// EInvalid, ENotFound, EUnauthorized (the login has ended), EAccountClosed, EUnavailable (it may have been debited).
 func Spend(ctx context.Context, db *store.DB, id billing.AccountID, r SpendRequest) (s Spent, err error) {
 	if r.Amount < 1 || r.Amount > billing.MaxPoints {
 		return s, billing.Errorf(billing.EInvalid, "The amount must be from 1 to %d points.", billing.MaxPoints)
@@ -51,6 +55,95 @@ func Spend(ctx context.Context, db *store.DB, id billing.AccountID, r SpendReque
 	if len(r.Metadata) == 0 {
 		r.Metadata = nil // one form for no metadata, now and when the entry is read again
 	}
+	if s, err = spendTogether(ctx, db, id, r); !errors.Is(err, store.ErrAlone) {
+		return s, err
+	}
+	return spendAlone(ctx, db, id, r)
+}
+
+// spendTogether spends in one transaction with other accounts. It does what spendAlone does, or returns
+// store.ErrAlone.
+func spendTogether(ctx context.Context, db *store.DB, id billing.AccountID, r SpendRequest) (Spent, error) {
+	m := spendMove{id: id, r: r, hash: r.hash()}
+	move := store.Move{Account: id, Login: r.Login, Key: r.Key, Decide: m.decide}
+	if r.Decided != nil {
+		move.Decided = func() {
+			if m.refused == nil {
+				r.Decided(m.spent)
+			}
+		}
+	}
+	if err := db.Move(ctx, move); err != nil {
+		return Spent{}, err
+	}
+	return m.spent, m.refused
+}
+
+// spendMove is a spend that is decided among others.
+type spendMove struct {
+	id      billing.AccountID
+	r       SpendRequest
+	hash    string
+	spent   Spent
+	refused error
+}
+
+// decide spends if the account's row alone decides. Where lots must expire or holds must be released first, it leaves
+// the decision to spendAlone. It refuses in the order in which spendAlone does.
+func (m *spendMove) decide(t *store.Turn) {
+	a, r := t.Account, m.r
+	m.spent, m.refused = Spent{Account: a}, nil
+	switch {
+	case r.Login != "" && !t.Lives:
+		m.refused = billing.Ended()
+	case a.Closed() != nil:
+		m.refused = a.Closed()
+	case a.NextExpiry != nil && !a.NextExpiry.After(t.Now):
+		t.Alone()
+	case t.Used != nil && t.Used.RequestHash != m.hash:
+		m.spent, m.refused = Spent{}, billing.KeyReused()
+	case t.Used != nil:
+		m.spent.Entry, m.spent.Replayed = *t.Used, true
+	default:
+		m.debit(t)
+	}
+}
+
+func (m *spendMove) debit(t *store.Turn) {
+	a, r := t.Account, m.r
+	if m.refused = r.Caps.Check(a, r.Amount, t.Now); m.refused != nil {
+		return
+	}
+	if a.Available < r.Amount {
+		m.refused = tooFew(r.Amount, a)
+		return
+	}
+	a.Available -= r.Amount
+	a.Unsettled += r.Amount
+	a.Day = a.Day.Plus(r.Amount, t.Now)
+	a.Version++
+	m.spent.Account, m.spent.Entry = a, r.entry(a, t.Now, m.hash)
+	t.Write(a, m.spent.Entry)
+}
+
+// entry returns the entry of a spend that left the account like this.
+func (r SpendRequest) entry(a billing.Account, now time.Time, hash string) billing.Entry {
+	return billing.Entry{
+		ID: billing.NewEntryID(now), AccountID: a.ID, Kind: billing.EntrySpend, Amount: -r.Amount,
+		BalanceAfter: a.Total(),
+		Seq:          a.Version,
+		Action:       r.Action,
+		Quantity:     r.Quantity,
+		By:           r.By,
+		Description:  r.Description,
+		Metadata:     r.Metadata,
+		Key:          r.Key,
+		RequestHash:  hash, CreatedAt: now,
+	}
+}
+
+// spendAlone spends in a transaction that concerns no other account.
+func spendAlone(ctx context.Context, db *store.DB, id billing.AccountID, r SpendRequest) (s Spent, err error) {
 	var refused error
 	err = db.InTx(ctx, func(tx *store.Tx) (err error) {
 		var ok bool
@@ -63,18 +156,7 @@ func Spend(ctx context.Context, db *store.DB, id billing.AccountID, r SpendReque
 				return err // what was settled on the way to a refusal stays settled
 			}
 		}
-		s.Entry = billing.Entry{
-			ID: billing.NewEntryID(tx.Now), AccountID: id, Kind: billing.EntrySpend, Amount: -r.Amount,
-			BalanceAfter: s.Account.Total(),
-			Seq:          s.Account.Version,
-			Action:       r.Action,
-			Quantity:     r.Quantity,
-			By:           r.By,
-			Description:  r.Description,
-			Metadata:     r.Metadata,
-			Key:          r.Key,
-			RequestHash:  r.hash(), CreatedAt: tx.Now,
-		}
+		s.Entry = r.entry(s.Account, tx.Now, r.hash())
 		// The debit above holds the row's lock. So of two requests with one key, the second finds the entry of the
 		// first here. Its debit is then undone with the whole transaction. ON CONFLICT DO NOTHING would keep the
 		// debit.

@@ -57,3 +57,22 @@ func StampText(t time.Time) string {
 
 // Translate gives a database's error its code.
 func Translate(err error) error { return translate(err) }
+
+// MaxOfOne is how many moves of one account may wait.
+const MaxOfOne = maxOfOne
+
+// MaxShare is how many moves of one account a batch takes while those of others wait.
+const MaxShare = maxShare
+
+// Waiting returns how many moves wait.
+func (d *DB) Waiting() (n int) {
+	d.lane.mu.Lock()
+	defer d.lane.mu.Unlock()
+	for _, of := range d.lane.count {
+		n += of
+	}
+	return n
+}
+
+// AppendedColumns returns the columns of an entry that a batch writes, and all that its model has.
+func AppendedColumns() (written string, all []string) { return laneAppend, laneEntries.names }

@@ -34,8 +34,13 @@ func openPostgres(ctx context.Context, o Options) (*DB, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open PostgreSQL: %w", hidePassword(err))
 	}
+	moves, err := openLane(ctx, cfg)
+	if err != nil {
+		pool.Close()
+		return nil, fmt.Errorf("open PostgreSQL: %w", hidePassword(err))
+	}
 	sqlDB := stdlib.OpenDBFromPool(pool)
-	closeAll := func() error { err := sqlDB.Close(); pool.Close(); return err }
+	closeAll := func() error { err := sqlDB.Close(); pool.Close(); moves.Close(); return err }
 	if err := checkDurable(ctx, pool, o.AllowUnsafe); err != nil {
 		closeAll()
 		return nil, err
@@ -45,7 +50,7 @@ func openPostgres(ctx context.Context, o Options) (*DB, error) {
 		closeAll()
 		return nil, fmt.Errorf("open PostgreSQL: %w", hidePassword(err))
 	}
-	return &DB{
+	d := &DB{
 		reads:    reads{g},
 		written:  make(chan struct{}, 1),
 		sql:      sqlDB,
@@ -53,7 +58,9 @@ func openPostgres(ctx context.Context, o Options) (*DB, error) {
 		now:      o.Now,
 		close:    closeAll,
 		listener: pool,
-	}, nil
+	}
+	d.lane = newLane((&pgLane{db: d, pool: moves}).run)
+	return d, nil
 }
 
 // checkDurable refuses a server that reports a commit before that commit would survive a power cut. An acknowledged

@@ -41,7 +41,9 @@ func openSQLite(ctx context.Context, o Options) (*DB, error) {
 		sqlDB.Close()
 		return nil, fmt.Errorf("open SQLite: %w", err)
 	}
-	return &DB{
+	d := &DB{
 		reads: reads{g}, written: make(chan struct{}, 1), sql: sqlDB, dialect: SQLite, now: o.Now, close: sqlDB.Close,
-	}, nil
+	}
+	d.lane = newLane(d.runOnSQLite)
+	return d, nil
 }

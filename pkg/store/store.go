@@ -41,6 +41,7 @@ type DB struct {
 	before   func(ctx context.Context, tx *Tx, f *Facts) error
 	metrics  *metric.Metrics // nil: nothing is counted
 	written  chan struct{}
+	lane     *lane
 }
 
 // Dialect is the kind of a database.
@@ -86,8 +87,11 @@ func (d *DB) SQL() *sql.DB { return d.sql }
 // Listener returns the *pgxpool.Pool on PostgreSQL, and nil on SQLite.
 func (d *DB) Listener() any { return d.listener }
 
-// Close closes all connections.
-func (d *DB) Close() error { return d.close() }
+// Close waits for the moves that are under way, and closes all connections.
+func (d *DB) Close() error {
+	d.lane.close()
+	return d.close()
+}
 
 // Ping checks that the database responds. Errors: EUnavailable.
 func (d *DB) Ping(ctx context.Context) error {
@@ -106,6 +110,8 @@ type Tx struct {
 	facts   *Facts  // nil if no one wants them: neither BeforeCommit nor CountIn was called
 	wanted  *string // the types that endpoints want, once they have been read
 	rings   bool    // whether there is something to deliver after the commit
+
+	collected *[]billing.Delivery // of a batch of moves, which inserts them together; otherwise nil
 }
 
 // SQL returns the transaction itself, for jobs that must be inserted together with their cause.
