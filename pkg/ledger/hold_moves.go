@@ -32,7 +32,7 @@ type move func(tx *store.Tx, a billing.Account, lots []billing.Lot) (billing.Hol
 // once makes a move, unless the key had its effect before. Unlike a spend, a hold changes the lots. So once locks the
 // account first, and looks for the key under that lock. If move returns an error, its changes are undone.
 func (k keyed) once(ctx context.Context, db *store.DB, do move) (h Held, err error) {
-	err = db.InTx(ctx, func(tx *store.Tx) error {
+	err = db.InTxOf(ctx, k.account, func(tx *store.Tx) error {
 		h = Held{}
 		a, err := k.lock(ctx, tx)
 		if billing.CodeOf(err) == billing.ENotFound {

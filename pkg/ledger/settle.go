@@ -22,7 +22,7 @@ func Current(ctx context.Context, db *store.DB, id billing.AccountID) (billing.A
 
 // Show settles an account and returns it with its lots in burn order. Errors: ENotFound.
 func Show(ctx context.Context, db *store.DB, id billing.AccountID) (a billing.Account, lots []billing.Lot, err error) {
-	err = db.InTx(ctx, func(tx *store.Tx) error {
+	err = db.InTxOf(ctx, id, func(tx *store.Tx) error {
 		if a, err = tx.LockAccount(ctx, id); err != nil {
 			return err
 		}

@@ -145,7 +145,7 @@ func (r SpendRequest) entry(a billing.Account, now time.Time, hash string) billi
 // spendAlone spends in a transaction that concerns no other account.
 func spendAlone(ctx context.Context, db *store.DB, id billing.AccountID, r SpendRequest) (s Spent, err error) {
 	var refused error
-	err = db.InTx(ctx, func(tx *store.Tx) (err error) {
+	err = db.InTxOf(ctx, id, func(tx *store.Tx) (err error) {
 		var ok bool
 		if s.Account, ok, err = tx.Debit(ctx, id, r.Login, r.Amount, r.Caps); err != nil {
 			return err
@@ -252,7 +252,7 @@ func SpendReplay(
 	if err != nil || !ok {
 		return s, false, err
 	}
-	err = db.InTx(ctx, func(tx *store.Tx) error {
+	err = db.InTxOf(ctx, id, func(tx *store.Tx) error {
 		_, err := tx.LockOpen(ctx, id, r.Login)
 		return err
 	})

@@ -7,6 +7,8 @@ import (
 
 	"github.com/riverqueue/river/rivermigrate"
 	"gorm.io/gorm"
+
+	"github.com/pointsync/pointsync/pkg/billing"
 )
 
 // Models are all rows that the package keeps. A new one belongs in this list, or the drift test fails for its table.
@@ -76,3 +78,13 @@ func (d *DB) Waiting() (n int) {
 
 // AppendedColumns returns the columns of an entry that a batch writes, and all that its model has.
 func AppendedColumns() (written string, all []string) { return laneAppend, laneEntries.names }
+
+// AtGate returns how many transactions of an account wait for their turn.
+func (d *DB) AtGate(id billing.AccountID) int {
+	d.gates.mu.Lock()
+	defer d.gates.mu.Unlock()
+	if own := d.gates.of[id]; own != nil {
+		return len(own.waiting)
+	}
+	return 0
+}

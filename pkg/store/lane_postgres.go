@@ -94,11 +94,6 @@ func (l *pgLane) run(ctx context.Context, moves []*queued, wait time.Duration) (
 	return held, nil
 }
 
-func isLockTimeout(err error) bool {
-	var pg *pgconn.PgError
-	return errors.As(err, &pg) && pg.Code == "55P03"
-}
-
 // try makes one attempt. An error of PostgreSQL's itself means that nothing was done. After any other error no one
 // knows.
 func (l *pgLane) try(

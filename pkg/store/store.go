@@ -42,6 +42,7 @@ type DB struct {
 	metrics  *metric.Metrics // nil: nothing is counted
 	written  chan struct{}
 	lane     *lane
+	gates    gates
 }
 
 // Dialect is the kind of a database.
