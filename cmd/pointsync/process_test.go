@@ -46,19 +46,25 @@ func TestMain(m *testing.M) {
 
 // program is the built binary with an environment. It gets nothing else from this process.
 type program struct {
-	t   *testing.T
-	env []string
+	t    *testing.T
+	env  []string
+	path string // "" is the program of this source
 }
 
 func (p program) with(settings ...string) program {
-	return program{p.t, append(append([]string{}, p.env...), settings...)}
+	p.env = append(append([]string{}, p.env...), settings...)
+	return p
 }
 
 func (p program) command(args ...string) *exec.Cmd {
 	p.t.Helper()
-	path, err := binary()
-	if err != nil {
-		p.t.Fatal(err)
+	path := p.path
+	if path == "" {
+		built, err := binary()
+		if err != nil {
+			p.t.Fatal(err)
+		}
+		path = built
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), 2*patience)
 	p.t.Cleanup(cancel)
