@@ -153,10 +153,10 @@ tidy: ## check that go.mod and go.sum name exactly what is used
 	$(HEADLINE) 'tidy: go mod tidy'
 	go mod tidy -diff
 
-tools: ## test tools/mutants on a package whose mutants have known results
-	$(HEADLINE) 'tools: the tests of tools/mutants'
-	go -C tools vet ./mutants
-	go -C tools test ./mutants
+tools: ## test tools/mutants on a package whose mutants have known results, and the manifests of Kubernetes
+	$(HEADLINE) 'tools: the tests of tools/mutants and tools/manifests'
+	go -C tools vet ./mutants ./manifests
+	go -C tools test ./mutants ./manifests
 
 contract: $(NODE_TOOLS) ## lint openapi.yaml, and compile a client that a generator writes from it
 	$(HEADLINE) 'contract: redocly lint'
@@ -232,7 +232,7 @@ release-check: ## check .goreleaser.yaml
 	"$$(go -C tools/release tool -n goreleaser)" check
 
 release-dry-run: ## make all that a release is made of in dist/, and publish nothing
-	$(HEADLINE) 'release-dry-run: archives, checksums, bills of materials, image, formula, npm packages'
+	$(HEADLINE) 'release-dry-run: archives, checksums, bills of materials, image, cask, npm packages'
 	@.ci/need node npm
 	.ci/release-dry-run
 
