@@ -66,12 +66,15 @@ func (a auditCmd) audit(ctx context.Context, r *auditReport) error {
 // walk fills in the report until the end, a failure or an interrupt. again waits between the two looks that audit.Twice
 // takes.
 func (a auditCmd) walk(ctx context.Context, db *store.DB, again audit.Wait, r *auditReport) error {
+	seen := newProgress("%d accounts looked at")
+	defer seen.end()
 	for began := db.Now(); ; {
 		b, err := audit.Twice(ctx, db, billing.AccountID(r.Last), audit.BatchSize, again)
 		if err != nil {
 			return err
 		}
 		r.add(b)
+		seen.at(r.Accounts)
 		if b.Accounts < audit.BatchSize {
 			r.Complete = true
 			if a.After != "" { // it began in the middle, so it did not cover all accounts

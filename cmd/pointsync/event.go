@@ -89,7 +89,7 @@ type eventsReplayCmd struct {
 
 // Run replays one event.
 func (e eventsReplayCmd) Run(ctx context.Context) error {
-	in, closeAll, err := e.inbox(ctx)
+	in, closeAll, err := e.inbox(ctx, nil)
 	if err != nil {
 		return err
 	}
@@ -103,6 +103,7 @@ func (e eventsReplayCmd) Run(ctx context.Context) error {
 
 type eventsBackfillCmd struct {
 	Since time.Duration `help:"How far to go back; by default to the last look. Stripe lists events of 30 days." placeholder:"48h"`
+	JSON  bool          `name:"json" help:"Print one JSON object."`
 
 	target
 }
@@ -112,7 +113,8 @@ func (e eventsBackfillCmd) Run(ctx context.Context) error {
 	if e.Since < 0 || e.Since > stripegw.EventLifetime {
 		return fmt.Errorf("--since must be from 0 to %s", stripegw.EventLifetime)
 	}
-	in, closeAll, err := e.inbox(ctx)
+	seen := newProgress("%d events looked at")
+	in, closeAll, err := e.inbox(ctx, func(events int) { seen.at(int64(events)) })
 	if err != nil {
 		return err
 	}
@@ -123,9 +125,13 @@ func (e eventsBackfillCmd) Run(ctx context.Context) error {
 		}
 	}
 	out, err := in.Backfill(ctx, math.MaxInt)
-	fmt.Printf(
-		"%d events looked at, %d of them were missing, %d could not be stored.\n", out.Seen, out.Found, out.Failed,
+	seen.end()
+	say := fmt.Sprintf(
+		"%d events looked at, %d of them were missing, %d could not be stored.", out.Seen, out.Found, out.Failed,
 	)
+	if err := e.tell(out, say); err != nil {
+		return err
+	}
 	switch {
 	case err != nil:
 		return fmt.Errorf("the walk stopped; the next run continues there: %w", err)
@@ -144,8 +150,15 @@ func (e eventsBackfillCmd) Run(ctx context.Context) error {
 	return nil
 }
 
+// tell prints the result of a back-fill.
+func (e eventsBackfillCmd) tell(out inbox.Backfilled, say string) error {
+	return tell(e.JSON, say, map[string]any{
+		"seen": out.Seen, "found": out.Found, "failed": out.Failed, "too_old": out.TooOld, "complete": out.Through,
+	})
+}
+
 // inbox returns an inbox that can receive and replay events, and runs no jobs.
-func (t target) inbox(ctx context.Context) (_ *inbox.Inbox, closeAll func() error, err error) {
+func (t target) inbox(ctx context.Context, seen func(events int)) (_ *inbox.Inbox, closeAll func() error, err error) {
 	log := slog.New(slog.DiscardHandler)
 	at, err := t.openWithStripe(ctx, log)
 	if err != nil {
@@ -156,7 +169,7 @@ func (t target) inbox(ctx context.Context) (_ *inbox.Inbox, closeAll func() erro
 		return nil, nil, errors.Join(err, at.close())
 	}
 	return inbox.New(
-		inbox.Options{DB: at.db, Stripe: at.gateway, Jobs: runner, Livemode: at.config.Live(), Log: log},
+		inbox.Options{DB: at.db, Stripe: at.gateway, Jobs: runner, Livemode: at.config.Live(), Log: log, Seen: seen},
 	), at.close, nil
 }
 

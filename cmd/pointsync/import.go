@@ -113,13 +113,17 @@ func (i importCmd) run(ctx context.Context, r *importReport, out io.Writer) (err
 			"--cut-over must be within the last 90 or the next 31 days; it is %s now", now.Format(time.RFC3339),
 		)
 	}
+	// All subscriptions are read before the first customer. With --json, no lines show how far it is after that.
+	reading, seen := newProgress("%d subscriptions read"), newProgress("%d customers")
 	w := account.Import{
 		DB: at.db, Stripe: at.gateway, Syncer: syncer, ExternalID: i.ExternalID, Balances: balances, DryRun: !i.Yes,
 		CutOver: billing.CutOver{At: i.CutOver.UTC().Truncate(time.Second), Running: i.Grant == "current"},
-		Pace:    paceOf(i.Rate), Wait: jobs.Pause, Reading: tellReading,
+		Pace:    paceOf(i.Rate), Wait: jobs.Pause, Reading: func(n int) { reading.at(int64(n)) },
 		OtherCutOver: i.OtherCutOver,
 	}
+	defer seen.end()
 	err = w.Run(ctx, func(found account.Read) {
+		reading.end()
 		r.read(found)
 		if !i.JSON {
 			r.head(out)
@@ -127,7 +131,7 @@ func (i importCmd) run(ctx context.Context, r *importReport, out io.Writer) (err
 	}, func(done account.Imported) error {
 		r.add(done)
 		if i.JSON {
-			r.progress()
+			seen.at(int64(r.count()))
 			return nil
 		}
 		_, err := io.WriteString(out, lineOf(done))
@@ -135,22 +139,6 @@ func (i importCmd) run(ctx context.Context, r *importReport, out io.Writer) (err
 	})
 	r.Complete = err == nil
 	return err
-}
-
-// tellReading says now and then how many subscriptions were read, because the customers of all are read first.
-func tellReading(n int) {
-	if n%(10*progressEvery) == 0 {
-		fmt.Fprintf(os.Stderr, "%d subscriptions read\n", n)
-	}
-}
-
-// progressEvery is after how many customers a run with --json says on its other output how far it is.
-const progressEvery = 100
-
-func (r *importReport) progress() {
-	if n := r.count(); n%progressEvery == 0 {
-		fmt.Fprintf(os.Stderr, "%d customers\n", n)
-	}
 }
 
 func (r *importReport) count() int { return r.Made + r.Linked + r.Known + r.Skipped + r.Failed }

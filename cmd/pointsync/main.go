@@ -33,17 +33,17 @@ type cli struct {
 	Keys        keysCmd        `cmd:"" help:"Make, list and revoke the keys that services of your own act with."`
 	Keygen      keygenCmd      `cmd:"" help:"Make a signing key for POINTSYNC_SIGNING_KEYS."`
 	Healthcheck healthcheckCmd `cmd:"" help:"Check that a running server is ready; for containers."`
+	Completion  completionCmd  `cmd:"" help:"Print the script that completes commands in bash, zsh or fish."`
 	Version     versionCmd     `cmd:"" help:"Print the version of this program."`
 }
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	parser := kong.Must(&cli{}, kong.Name("pointsync"), kong.ShortUsageOnError(),
-		kong.Description(
-			"Subscriptions and points through Stripe, kept consistent.",
-		), kong.BindTo(ctx, (*context.Context)(nil)),
-		kong.Vars{"kid": time.Now().UTC().Format("20060102")})
+	parser, err := newParser(ctx)
+	if err != nil {
+		panic(err) // a mistake in a tag
+	}
 	args := os.Args[1:]
 	if len(args) == 0 {
 		args = []string{"--help"}
@@ -54,9 +54,18 @@ func main() {
 		parser.FatalIfErrorf(err)
 	}
 	if err := app.Run(); err != nil {
-		fmt.Fprintln(os.Stderr, "pointsync:", err)
+		fmt.Fprintln(os.Stderr, paint(os.Stderr, red, "pointsync:"), err)
 		os.Exit(exitCode(err))
 	}
+}
+
+// newParser returns the parser of the command line.
+func newParser(ctx context.Context) (*kong.Kong, error) {
+	return kong.New(&cli{}, kong.Name("pointsync"), kong.ShortUsageOnError(),
+		kong.Description(
+			"Subscriptions and points through Stripe, kept consistent.",
+		), kong.BindTo(ctx, (*context.Context)(nil)),
+		kong.Vars{"kid": time.Now().UTC().Format("20060102")})
 }
 
 // ending is an error with its own exit code, for commands whose exit code is their result.

@@ -94,6 +94,8 @@ func (s stripeReconcileCmd) walk(ctx context.Context, c *audit.Comparison, again
 		r.Complete = true
 		return r.addAll(c.Twice(ctx, []billing.AccountID{a.ID}, again))
 	}
+	seen := newProgress("%d accounts compared")
+	defer seen.end()
 	for began := c.DB.Now(); ; {
 		ids, err := c.DB.CustomerAccounts(ctx, billing.AccountID(r.Last), audit.BatchSize)
 		if err != nil {
@@ -102,6 +104,7 @@ func (s stripeReconcileCmd) walk(ctx context.Context, c *audit.Comparison, again
 		if err := r.addAll(c.Twice(ctx, ids, again)); err != nil {
 			return err
 		}
+		seen.at(r.Accounts)
 		if len(ids) < audit.BatchSize {
 			r.Complete = true
 			if s.After != "" { // it began in the middle, so it did not cover all accounts

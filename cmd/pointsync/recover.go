@@ -92,16 +92,22 @@ func (s stripeRecoverCmd) run(ctx context.Context, r *recoverReport) (err error)
 		DB: at.db, Stripe: at.gateway, Syncer: syncer, Catalog: items, Since: s.Since, DryRun: !s.Yes,
 		Pace: paceOf(s.Rate), Wait: jobs.Pause,
 	}
-	err = w.Run(ctx, r.add)
+	seen := newProgress("%d orders")
+	err = w.Run(ctx, func(done account.Recovered) error {
+		r.add(done)
+		seen.at(int64(r.Known + r.Restored + r.Skipped + r.Failed))
+		return nil
+	})
+	seen.end()
 	r.Complete = err == nil
 	return err
 }
 
-func (r *recoverReport) add(done account.Recovered) error {
+func (r *recoverReport) add(done account.Recovered) {
 	switch done.Outcome {
 	case account.OrderKnown:
 		r.Known++
-		return nil
+		return
 	case account.OrderRestored:
 		r.Restored++
 	case account.OrderSkipped:
@@ -122,7 +128,6 @@ func (r *recoverReport) add(done account.Recovered) error {
 			done.Detail, done.MadeAccount, done.Linked, done.Granted,
 		})
 	}
-	return nil
 }
 
 func (r *recoverReport) print(out io.Writer) error {

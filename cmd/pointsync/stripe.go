@@ -2,8 +2,10 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
+	"os"
 	"time"
 
 	"github.com/pointsync/pointsync/pkg/catalog"
@@ -62,6 +64,8 @@ func printNotes(notes []string) {
 
 type stripeCheckCmd struct {
 	WebhookURL string `help:"Check this endpoint too."`
+
+	listing
 }
 
 // Run checks Stripe.
@@ -77,19 +81,34 @@ func (s stripeCheckCmd) Run(ctx context.Context) error {
 	if refused, ok := checkRefused(ctx, now()); ok {
 		findings = append(findings, refused)
 	}
-	wrong := 0
-	for _, f := range findings {
-		if f.OK {
-			fmt.Println("ok    ", f.What)
-			continue
-		}
-		wrong++
-		fmt.Printf("WRONG  %s\n        fix: %s\n", f.What, f.Fix)
-	}
+	wrong, printErr := printFindings(findings, s.JSON)
+	err = errors.Join(err, printErr)
 	if err == nil && wrong > 0 {
 		err = fmt.Errorf("%d of %d checks failed", wrong, len(findings))
 	}
 	return err
+}
+
+// printFindings prints what was checked, and returns how much of it is wrong.
+func printFindings(findings []stripegw.Finding, asJSON bool) (wrong int, err error) {
+	t := table{columns: []string{"ok", "what", "fix"}}
+	for _, f := range findings {
+		t.add(f.OK, f.What, f.Fix)
+		if !f.OK {
+			wrong++
+		}
+		switch {
+		case asJSON:
+		case f.OK:
+			fmt.Printf("%s     %s\n", paint(os.Stdout, green, "ok"), f.What)
+		default:
+			fmt.Printf("%s  %s\n        fix: %s\n", paint(os.Stdout, red, "WRONG"), f.What, f.Fix)
+		}
+	}
+	if asJSON {
+		err = t.print(os.Stdout, true)
+	}
+	return wrong, err
 }
 
 // refusedFor is how long a webhook that matched no secret remains a finding.

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"os"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -11,6 +12,20 @@ import (
 // listing is embedded by the commands that print a list.
 type listing struct {
 	JSON bool `name:"json" help:"Print a JSON array with one object for each."`
+}
+
+// outcome is embedded by the commands that do one thing and say so.
+type outcome struct {
+	JSON bool `name:"json" help:"Print one JSON object."`
+}
+
+// tell prints what a command did: a sentence for people, or one JSON object.
+func tell(asJSON bool, say string, members map[string]any) error {
+	if asJSON {
+		return printJSON(os.Stdout, members)
+	}
+	_, err := fmt.Println(say)
+	return err
 }
 
 // table is a list that a command prints. Its columns are named as the members of the JSON objects.

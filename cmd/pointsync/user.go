@@ -22,6 +22,7 @@ type userRoleCmd struct {
 	Email string `arg:"" help:"The account's email."`
 	Role  string `arg:"" help:"admin or user." enum:"admin,user"`
 
+	outcome
 	target
 }
 
@@ -36,44 +37,50 @@ func (u userRoleCmd) Run(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("account %s: %w", u.Email, err)
 	}
-	if !changed {
-		fmt.Printf("%s has the role %s already.\n", u.Email, u.Role)
-		return nil
+	since := "already"
+	if changed {
+		since = "now"
 	}
-	fmt.Printf("%s has the role %s now.\n", u.Email, u.Role)
-	return nil
+	return tell(u.JSON, fmt.Sprintf("%s has the role %s %s.", u.Email, u.Role, since), map[string]any{
+		"email": u.Email, "role": u.Role, "changed": changed,
+	})
 }
 
 type userUnparkCmd struct {
 	Account string `arg:"" help:"The account's email, its id (acc_…) or its external id."`
 	Reason  string `help:"Why the grants are let through; it is recorded." default:"looked at"`
 
+	outcome
 	target
 }
 
 // Run lets an account's grants through.
 func (u userUnparkCmd) Run(ctx context.Context) error {
 	said := "is parked no longer: a running server grants what waited within a minute"
-	return u.decide(ctx, account.Unpark, u.Account, u.Reason, said)
+	return u.decide(ctx, account.Unpark, account.Decision{Reason: u.Reason}, u.Account, u.JSON, said)
 }
 
 // decision does what an operator decided about an account.
 type decision func(context.Context, *store.DB, billing.AccountID, account.Decision) (replayed bool, err error)
 
 // decide does what an operator decided about the account that they named, and prints what is so now.
-func (t target) decide(ctx context.Context, do decision, name, reason, said string) error {
+func (t target) decide(
+	ctx context.Context, do decision, d account.Decision, name string, asJSON bool, said string,
+) error {
 	db, closeAll, err := t.open(ctx)
 	if err != nil {
 		return err
 	}
 	defer closeAll()
 	a, err := account.Named(ctx, db, name)
+	replayed := false
 	if err == nil {
-		_, err = do(ctx, db, a.ID, account.Decision{Reason: reason})
+		replayed, err = do(ctx, db, a.ID, d)
 	}
 	if err != nil {
 		return fmt.Errorf("account %s: %w", name, err)
 	}
-	fmt.Printf("%s (%s) %s.\n", name, a.ID, said)
-	return nil
+	return tell(asJSON, fmt.Sprintf("%s (%s) %s.", name, a.ID, said), map[string]any{
+		"account": a.ID, "reason": d.Reason, "changed": !replayed,
+	})
 }

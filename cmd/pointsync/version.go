@@ -10,13 +10,15 @@ import (
 // version is stamped into a release by the linker (.goreleaser.yaml, Dockerfile). It is empty in all other builds.
 var version string
 
-type versionCmd struct{}
+type versionCmd struct{ outcome }
 
 // Run prints one line, for people and for reports of faults.
-func (versionCmd) Run() error {
+func (c versionCmd) Run() error {
 	v := versionOf(version, debug.ReadBuildInfo)
-	fmt.Printf("pointsync %s %s/%s %s\n", v, runtime.GOOS, runtime.GOARCH, runtime.Version())
-	return nil
+	say := fmt.Sprintf("pointsync %s %s/%s %s", v, runtime.GOOS, runtime.GOARCH, runtime.Version())
+	return tell(c.JSON, say, map[string]any{
+		"version": v, "os": runtime.GOOS, "arch": runtime.GOARCH, "go": runtime.Version(),
+	})
 }
 
 // versionOf returns the stamped version. Without one it returns what Go noted while it built: the version of the

@@ -59,6 +59,9 @@ func (in *Inbox) Backfill(ctx context.Context, pages int) (Backfilled, error) {
 		if err := in.receiveMissing(ctx, page, &out); err != nil {
 			return out, err
 		}
+		if in.seen != nil {
+			in.seen(out.Seen)
+		}
 		if walk.After = page.Last; !page.More {
 			now := in.db.Now()
 			walk = billing.EventWalk{SeenUntil: walk.Until, LookedAt: &now}

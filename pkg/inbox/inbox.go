@@ -40,7 +40,8 @@ type Options struct {
 	Metrics  *metric.Metrics
 	Log      *slog.Logger
 
-	BackfillInterval time.Duration // between two walks over Stripe's list of events; 0: no walks
+	BackfillInterval time.Duration    // between two walks over Stripe's list of events; 0: no walks
+	Seen             func(events int) // is called after each page of a walk; nil: no one is told
 }
 
 // Inbox receives events and runs their jobs.
@@ -55,6 +56,7 @@ type Inbox struct {
 	metrics  *metric.Metrics
 	refusals refusals
 	sweeps   time.Duration // the pause between two looks of the sweeper
+	seen     func(events int)
 
 	// When this process last ended a walk over Stripe's list, and last received an event, by the machine's clock.
 	lookedAt, receivedAt atomic.Int64
@@ -72,6 +74,7 @@ func New(o Options) *Inbox {
 		log:      o.Log,
 		metrics:  o.Metrics,
 		sweeps:   sweepInterval,
+		seen:     o.Seen,
 	}
 	in.registerJobs(o.BackfillInterval)
 	return in
