@@ -1,10 +1,12 @@
 package simtest
 
 import (
+	"cmp"
 	"context"
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/pointsync/pointsync/pkg/store"
@@ -98,7 +100,7 @@ type past struct {
 	period                      int64  // when its period began, in Unix seconds
 }
 
-// history reads every state that the user's row ever had, oldest first.
+// history reads every state that the user's account ever had, oldest first.
 func (u *user) history(ctx context.Context, account string) (all []past, err error) {
 	rows, err := u.w.db.SQL().QueryContext(
 		ctx,
@@ -115,6 +117,37 @@ func (u *user) history(ctx context.Context, account string) (all []past, err err
 			return nil, err
 		}
 		all = append(all, p)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return u.betweenSpends(ctx, account, all)
+}
+
+// betweenSpends adds the states between spends that share a transaction. The row is written once for all of them, and
+// each spend's entry says how it left the account. Spends change nothing else that a state has.
+func (u *user) betweenSpends(ctx context.Context, account string, all []past) ([]past, error) {
+	rows, err := u.w.db.SQL().QueryContext(
+		ctx, "SELECT seq, balance_after FROM entries WHERE account_id = $1 AND kind = 'spend' ORDER BY seq", account,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var seq, balance int64
+		if err := rows.Scan(&seq, &balance); err != nil {
+			return nil, err
+		}
+		next, known := slices.BinarySearchFunc(all, seq, func(p past, seq int64) int {
+			return cmp.Compare(p.version, seq)
+		})
+		if known || next == len(all) {
+			continue
+		}
+		p := all[next]
+		p.version, p.points = seq, balance-p.held+p.debt
+		all = slices.Insert(all, next, p)
 	}
 	return all, rows.Err()
 }

@@ -92,6 +92,7 @@ type queued struct {
 	decided chan struct{}
 	done    chan error
 	once    sync.Once
+	leads   bool // its caller makes the batch, which is of this move alone
 }
 
 func newLane(run func(context.Context, []*queued, time.Duration) ([]*queued, error)) *lane {
@@ -105,8 +106,12 @@ func newLane(run func(context.Context, []*queued, time.Duration) ([]*queued, err
 // unless too many wait or the account's row is held), and that of the context.
 func (d *DB) Move(ctx context.Context, m Move) error {
 	q := &queued{Move: m, since: time.Now(), ctx: ctx, decided: make(chan struct{}), done: make(chan error, 1)}
-	if err := d.lane.enter(q); err != nil {
+	leads, err := d.lane.enter(q)
+	if err != nil {
 		return err
+	}
+	if leads {
+		d.lane.lead(q)
 	}
 	select {
 	case <-q.decided:
@@ -131,32 +136,52 @@ func busy(message string) error {
 	return &billing.Error{Code: billing.EUnavailable, Message: message, RetryAfter: time.Second}
 }
 
-func (l *lane) enter(q *queued) error {
+// enter lets a move wait. It reports whether the lane is idle: the move's caller then makes the first batch.
+func (l *lane) enter(q *queued) (leads bool, err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	switch {
 	case l.closed:
-		return busy("The server is stopping. Try again.")
+		return false, busy("The server is stopping. Try again.")
 	case l.count[q.Account] >= maxOfOne:
-		return busy("Too many requests of this account wait. Try again.")
+		return false, busy("Too many requests of this account wait. Try again.")
 	case l.total >= maxWaiting:
-		return busy("Too many requests wait. Try again.")
+		return false, busy("Too many requests wait. Try again.")
 	}
 	l.remember(q)
 	if a := l.asides[q.Account]; a != nil {
 		if a.running || time.Now().Before(a.until) {
 			a.waiting = append(a.waiting, q)
 			l.startAside(q.Account, a)
-			return nil
+			return false, nil
 		}
 		delete(l.asides, q.Account)
 	}
 	l.waiting = append(l.waiting, q)
-	if !l.running {
-		l.running = true
-		l.drained.Go(l.loop)
+	if l.running {
+		return false, nil
 	}
-	return nil
+	l.running = true
+	l.drained.Add(1)
+	return true, nil
+}
+
+// lead makes the batch of a move that found the lane idle, on its caller's goroutine. What has come since is made on
+// another one, so the caller does not wait for it.
+func (l *lane) lead(q *queued) {
+	defer l.drained.Done()
+	batch := l.next()
+	q.leads = len(batch) == 1
+	held := l.make(batch, briefWait)
+	q.leads = false
+	l.setAside(held)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if len(l.waiting) == 0 {
+		l.running = false
+		return
+	}
+	l.drained.Go(l.loop)
 }
 
 // loop makes batches until nothing waits.
@@ -281,10 +306,24 @@ func (q *queued) decide() {
 	q.Decide(&q.turn)
 }
 
-// tell tells the callers that their moves are decided.
+// tell tells the callers that their moves are decided. A caller who makes the batch prepares the response at once.
 func tell(moves []*queued) {
 	for _, q := range moves {
-		q.once.Do(func() { close(q.decided) })
+		q.once.Do(func() {
+			if q.leads && q.turn.after != nil {
+				q.prepare()
+				return
+			}
+			close(q.decided)
+		})
+	}
+}
+
+// prepare calls Decided. A panic of it must not end the batch. The response is then prepared later, and panics there.
+func (q *queued) prepare() {
+	defer func() { _ = recover() }()
+	if q.Decided != nil {
+		q.Decided()
 	}
 }
 
