@@ -69,7 +69,11 @@ func (e explainCmd) Run(ctx context.Context) error {
 	if err != nil && billing.CodeOf(err) != billing.ENotFound {
 		return err
 	}
-	return printStory(os.Stdout, a, topUp, story, more)
+	waits, err := waitsOf(ctx, db, a, story)
+	if err != nil {
+		return err
+	}
+	return printStory(os.Stdout, a, topUp, waits, story, more)
 }
 
 // readStory returns the last moments since a time, oldest first, and whether there are older ones.
@@ -94,9 +98,11 @@ func readStory(
 	}
 }
 
-// printStory writes the account as it is now, then one line for each moment, under its day. The top-up's status is ""
-// if there is none.
-func printStory(out io.Writer, a billing.Account, topUp billing.TopUp, story []account.Line, more bool) error {
+// printStory writes the account as it is now and what waits, then one line for each moment, under its day. The top-up's
+// status is "" if there is none.
+func printStory(
+	out io.Writer, a billing.Account, topUp billing.TopUp, waits []string, story []account.Line, more bool,
+) error {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s  %s\n", strings.Join(slices.DeleteFunc(
 		[]string{string(a.ID), a.Email, a.ExternalID}, func(name string) bool { return name == "" },
@@ -119,6 +125,9 @@ func printStory(out io.Writer, a billing.Account, topUp billing.TopUp, story []a
 			&b, "top-up %s: %d × %s for %d %s below %d points, at most %d a month\n", topUpStatus(t), t.Quantity,
 			t.Pack, t.Amount, t.Currency, t.Threshold, t.MonthlyLimit,
 		)
+	}
+	for _, text := range waits {
+		fmt.Fprintf(&b, "→ %s\n", strings.Map(harmless, text))
 	}
 	if more {
 		b.WriteString("\n… older moments are left out (--limit, --since)\n")

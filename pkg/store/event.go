@@ -149,6 +149,10 @@ func (r reads) Events(ctx context.Context, status billing.InboxStatus, limit int
 	if status != "" {
 		q = q.Where("status = ?", string(status))
 	}
+	return findEvents(q)
+}
+
+func findEvents(q *gorm.DB) ([]billing.InboxEvent, error) {
 	var rows []eventRow
 	if err := q.Find(&rows).Error; err != nil {
 		return nil, translate(err)
@@ -158,6 +162,16 @@ func (r reads) Events(ctx context.Context, status billing.InboxStatus, limit int
 		events[i] = fromRowEvent(row)
 	}
 	return events, nil
+}
+
+// PendingEventsOf lists the events of an account that wait for a sync, first received first.
+func (r reads) PendingEventsOf(
+	ctx context.Context, account billing.AccountID, limit int,
+) ([]billing.InboxEvent, error) {
+	return findEvents(
+		r.q(ctx).Where("account_id = ? AND status = ?", string(account), string(billing.InboxPending)).
+			Order("received_at, id").Limit(limit),
+	)
 }
 
 // HasPendingEvents reports whether an event of the account still waits for a sync.
