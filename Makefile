@@ -70,7 +70,7 @@ TESTFLAGS ?=
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help dev demo test test-sqlite quick cover bench benchmarks generate screenshots check generated format vet lint tidy contract postman postman-serve client client-pack shop-client guides site browser conformance attack fuzz fuzz-api sbom vuln speed npm release release-check release-dry-run sim sim-long proofs counts mutants login-load tools build docker-steps postgres race servers sqlite
+.PHONY: help dev demo test test-sqlite quick cover bench benchmarks generate screenshots check generated format vet lint tidy contract postman postman-serve client client-pack shop-client guides site browser conformance attack fuzz fuzz-api sbom vuln speed npm release release-check release-dry-run sim sim-long proofs counts mutants login-load tools build docker-steps postgres promtool race servers sqlite
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' Makefile
@@ -83,7 +83,7 @@ demo: ## play the whole story once, and fail if a step goes wrong
 	$(HEADLINE) 'demo: the whole story'
 	$(POINTSYNC) demo
 
-test: postgres ## run the whole suite, on SQLite and on a real PostgreSQL
+test: postgres promtool ## run the whole suite, on SQLite and on a real PostgreSQL
 	$(HEADLINE) 'test: the suite, on SQLite and PostgreSQL'
 	go run ./pkg/store/storetest/pgtest -- $(GOTEST) $(TESTFLAGS) ./...
 
@@ -95,7 +95,7 @@ quick: format vet lint ## with Go alone: format, vet, lint, and the tests of pkg
 	$(HEADLINE) 'quick: the tests of pkg/ on SQLite'
 	go test -short -skip '$(POSTGRES_TESTS)' $(QUICK)
 
-cover: postgres ## print how much of the code the whole suite covers; writes coverage.html
+cover: postgres promtool ## print how much of the code the whole suite covers; writes coverage.html
 	$(HEADLINE) 'cover: the suite'
 	go run ./pkg/store/storetest/pgtest -- go test -coverpkg=./api/...,./cmd/...,./pkg/... -coverprofile=coverage.out ./...
 	go tool cover -html=coverage.out -o coverage.html
@@ -127,7 +127,7 @@ check: export ATTACK = $(RACE)
 check: export GOFLAGS = -trimpath -ldflags=-w -vet=off
 check: export CGO_ENABLED = 0
 check: export GOGC = 400
-check: generated format vet lint tidy $(NODE_TOOLS) postgres ## run all that must pass before a change lands
+check: generated format vet lint tidy $(NODE_TOOLS) postgres promtool ## run all that must pass before a change lands
 	$(HEADLINE) 'check: the other steps, in two lanes; each prints what it said when it has ended'
 	node .ci/lanes.mjs 'contract build docker-steps demo postman postman-serve client npm guides site browser sim sqlite' \
 		'tools conformance speed attack servers race'
@@ -294,7 +294,7 @@ race: postgres
 	go run ./pkg/store/storetest/pgtest -- $(RACE) -timeout 40m -skip '^TestAttack$$|/^sqlite|//^sqlite' \
 		$$(go list ./... | grep -vxF "$$(go list $(SERVERS))")
 
-servers: postgres
+servers: postgres promtool
 	@.ci/need gcc
 	$(HEADLINE) 'servers: the tests that start servers, on both databases, with the race detector'
 	go run ./pkg/store/storetest/pgtest -- $(RACE) -timeout 40m $(SERVERS)
@@ -306,6 +306,10 @@ sqlite:
 # Installs PostgreSQL if it is needed and possible. If it is not possible, it says what to do.
 postgres:
 	@.ci/postgres
+
+# The same for promtool, which evaluates the alerts.
+promtool:
+	@.ci/promtool
 
 $(NODE_TOOLS): tools/package-lock.json
 	@.ci/need node npm

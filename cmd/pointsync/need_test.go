@@ -27,7 +27,7 @@ func TestMissingTools(t *testing.T) {
 		return string(out), err
 	}
 	there := t.TempDir()
-	for _, tool := range []string{"node", "npm", "gcc", "chromium"} {
+	for _, tool := range []string{"node", "npm", "gcc", "chromium", "promtool"} {
 		if err := os.WriteFile(filepath.Join(there, tool), []byte("#!"+bash+"\n"), 0o700); err != nil {
 			t.Fatal(err)
 		}
@@ -37,7 +37,7 @@ func TestMissingTools(t *testing.T) {
 			t.Errorf("without %s: %v, %s", tool, err, said)
 		}
 	}
-	if said, err := need(there, "node", "npm", "gcc", "chromium"); err != nil || said != "" {
+	if said, err := need(there, "node", "npm", "gcc", "chromium", "promtool"); err != nil || said != "" {
 		t.Errorf("with all: %v, %s", err, said)
 	}
 	if said, err := need(there, "postgres"); err == nil || !strings.Contains(said, "make test-sqlite") {
