@@ -15,6 +15,7 @@ type stripeAdoptCmd struct {
 	Plan  string `arg:"" help:"The id of the plan in the catalogue."`
 	Yes   bool   `help:"Do it. Without this, only print what would be done."`
 
+	outcome
 	target
 }
 
@@ -43,15 +44,17 @@ func (s stripeAdoptCmd) Run(ctx context.Context) (err error) {
 		return err
 	}
 	change, err := gateway.AdoptPrice(ctx, billing.PriceID(s.Price), plan, s.Yes)
-	switch {
-	case err != nil:
+	if err != nil {
 		return err
-	case change == "":
-		fmt.Printf("The price is one of %s already.\n", s.Plan)
-	case s.Yes:
-		fmt.Println("changed:", change)
-	default:
-		fmt.Printf("would change: %s\nNothing was changed; add --yes.\n", change)
 	}
-	return nil
+	say := "would change: " + string(change) + "\nNothing was changed; add --yes."
+	switch {
+	case change == "":
+		say = "The price is one of " + s.Plan + " already."
+	case s.Yes:
+		say = "changed: " + string(change)
+	}
+	return tell(s.JSON, say, map[string]any{
+		"price": s.Price, "plan": s.Plan, "change": change, "changed": s.Yes && change != "",
+	})
 }

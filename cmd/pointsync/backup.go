@@ -1,13 +1,11 @@
 package main
 
-import (
-	"context"
-	"fmt"
-)
+import "context"
 
 type backupCmd struct {
 	File string `arg:"" help:"The file to write. It must not exist."`
 
+	outcome
 	target
 }
 
@@ -21,6 +19,5 @@ func (b backupCmd) Run(ctx context.Context) error {
 	if err := db.BackUp(ctx, b.File); err != nil {
 		return err
 	}
-	fmt.Printf("The database as it is now is in %s.\n", b.File)
-	return nil
+	return tell(b.JSON, "The database as it is now is in "+b.File+".", map[string]any{"file": b.File})
 }

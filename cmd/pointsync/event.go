@@ -84,6 +84,7 @@ func (e eventsShowCmd) Run(ctx context.Context) error {
 type eventsReplayCmd struct {
 	ID string `arg:"" help:"evt_…"`
 
+	outcome
 	target
 }
 
@@ -97,8 +98,7 @@ func (e eventsReplayCmd) Run(ctx context.Context) error {
 	if err := in.Replay(ctx, billing.StripeEventID(e.ID)); err != nil {
 		return fmt.Errorf("event %s: %w", e.ID, err)
 	}
-	fmt.Println("The event is pending again.")
-	return nil
+	return tell(e.JSON, "The event is pending again.", map[string]any{"event": e.ID, "status": billing.InboxPending})
 }
 
 type eventsBackfillCmd struct {

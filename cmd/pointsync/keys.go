@@ -110,6 +110,7 @@ func madeBy(admin billing.AdminID) cell {
 type keysRevokeCmd struct {
 	ID string `arg:"" help:"key_…"`
 
+	outcome
 	target
 }
 
@@ -124,6 +125,6 @@ func (r keysRevokeCmd) Run(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("key %s: %w", r.ID, err)
 	}
-	fmt.Printf("%s (%s) is revoked since %s.\n", k.ID, strings.Map(printable, k.Name), timeOr(k.RevokedAt, ""))
-	return nil
+	say := fmt.Sprintf("%s (%s) is revoked since %s.", k.ID, strings.Map(printable, k.Name), timeOr(k.RevokedAt, ""))
+	return tell(r.JSON, say, map[string]any{"key": k.ID, "name": k.Name, "revoked_at": k.RevokedAt})
 }

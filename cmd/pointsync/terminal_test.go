@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"io"
 	"os"
 	"os/exec"
@@ -99,7 +100,16 @@ func TestJSONOfDeeds(t *testing.T) {
 			}
 		}
 	}
-	out, _ := p.command("stripe", "check", "--json").Output()
+	out, err := p.command("webhooks", "add", "https://example.com/x", "--json").Output()
+	var hook, gone struct{ Webhook, Secret string }
+	if err := errors.Join(err, json.Unmarshal(out, &hook)); err != nil || !strings.HasPrefix(hook.Secret, "whsec_") {
+		t.Errorf("webhooks add says %s: %v", out, err)
+	}
+	out, err = p.command("webhooks", "remove", hook.Webhook, "--json").Output()
+	if err := errors.Join(err, json.Unmarshal(out, &gone)); err != nil || gone.Webhook != hook.Webhook {
+		t.Errorf("webhooks remove says %s: %v", out, err)
+	}
+	out, _ = p.command("stripe", "check", "--json").Output()
 	var findings []struct {
 		OK        bool
 		What, Fix string

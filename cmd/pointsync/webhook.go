@@ -73,6 +73,7 @@ type webhooksAddCmd struct {
 	URL   string   `arg:"" help:"https://…"`
 	Types []string `help:"Which events to send, such as points.low,order.fulfilled; all by default."`
 
+	outcome
 	target
 }
 
@@ -87,14 +88,16 @@ func (a webhooksAddCmd) Run(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		fmt.Printf("webhook  %s\nsecret   %s\n", w.ID, w.Secret.Reveal())
-		return nil
+		return tell(a.JSON, fmt.Sprintf("webhook  %s\nsecret   %s", w.ID, w.Secret.Reveal()), map[string]any{
+			"webhook": w.ID, "secret": w.Secret.Reveal(),
+		})
 	})
 }
 
 type webhooksRemoveCmd struct {
 	ID string `arg:"" help:"whk_…"`
 
+	outcome
 	target
 }
 
@@ -104,14 +107,14 @@ func (r webhooksRemoveCmd) Run(ctx context.Context) error {
 		if err := post.Remove(ctx, "", billing.WebhookID(r.ID)); err != nil {
 			return fmt.Errorf("webhook %s: %w", r.ID, err)
 		}
-		fmt.Println("The webhook is gone.")
-		return nil
+		return tell(r.JSON, "The webhook is gone.", map[string]any{"webhook": r.ID})
 	})
 }
 
 type webhooksRollCmd struct {
 	ID string `arg:"" help:"whk_…"`
 
+	outcome
 	target
 }
 
@@ -122,11 +125,13 @@ func (r webhooksRollCmd) Run(ctx context.Context) error {
 		if err != nil {
 			return fmt.Errorf("webhook %s: %w", r.ID, err)
 		}
-		fmt.Printf(
-			"secret   %s\nuntil    %s the old one signs as well\n", w.Secret.Reveal(),
+		say := fmt.Sprintf(
+			"secret   %s\nuntil    %s the old one signs as well", w.Secret.Reveal(),
 			w.OldUntil.UTC().Format(time.RFC3339),
 		)
-		return nil
+		return tell(r.JSON, say, map[string]any{
+			"webhook": w.ID, "secret": w.Secret.Reveal(), "old_until": w.OldUntil,
+		})
 	})
 }
 
