@@ -16,6 +16,7 @@ import (
 // rolling upgrade, and alone afterwards, as after a roll back.
 func TestOlderProgramOnPostgres(t *testing.T) {
 	t.Parallel()
+	t.Log("before the first release, a commit that rewrites the schema also changes docs/operations/compatible-since")
 	path := builtAt(t, compatibleSince(t))
 	stripe := newSandbox(t)
 	newer := served(t, stripe, storetest.URL(t, store.Postgres))
