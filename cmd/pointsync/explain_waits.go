@@ -39,7 +39,8 @@ func waitsOf(ctx context.Context, db *store.DB, a billing.Account, story []accou
 	}
 	unpaid := false
 	for _, o := range orders {
-		if o.Status == billing.OrderPending {
+		// What waits may report the payment.
+		if o.Status == billing.OrderPending && len(events) == 0 {
 			unpaid = true
 			lines = append(lines, fmt.Sprintf(
 				"the order of %s of %s is open: Stripe reported no payment",
