@@ -27,6 +27,7 @@ const (
 func outermost(e *echo.Echo, o Options, contract *contract, metrics *prometheus.Registry) {
 	e.Pre(requestID)
 	e.Use(
+		traced(o.Tracer),
 		observe(metrics, contract),
 		logRequests(o.Log, contract),
 		middleware.RecoverWithConfig(middleware.RecoverConfig{LogErrorFunc: func(

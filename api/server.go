@@ -27,6 +27,7 @@ import (
 	"github.com/pointsync/pointsync/pkg/outbox"
 	"github.com/pointsync/pointsync/pkg/store"
 	"github.com/pointsync/pointsync/pkg/token"
+	"github.com/pointsync/pointsync/pkg/trace"
 )
 
 // Options are the services that the API serves, and its settings.
@@ -57,6 +58,7 @@ type Options struct {
 
 	Metrics *metric.Metrics // what this process counts itself; nil: nothing
 	Jobs    *jobs.Runner    // whose kinds of job the metrics name
+	Tracer  *trace.Tracer   // of requests; nil: no traces
 }
 
 // server implements the generated interface.

@@ -28,6 +28,7 @@ import (
 	"github.com/pointsync/pointsync/pkg/store"
 	"github.com/pointsync/pointsync/pkg/store/storetest"
 	"github.com/pointsync/pointsync/pkg/token"
+	"github.com/pointsync/pointsync/pkg/trace"
 )
 
 const (
@@ -49,6 +50,7 @@ type world struct {
 	secret string // of the webhook endpoint
 	keys   token.Keys
 	counts *metric.Metrics // of all its servers
+	tracer *trace.Tracer   // of servers that are made from now on; nil: no traces
 
 	seen    sync.Map // the operations that were called with success
 	signing string   // the key of tokens, as the setting has it
@@ -77,8 +79,15 @@ func eachWorld(t *testing.T, f func(t *testing.T, w *world)) {
 // newWorld wires the packages as the program does. prepare does what the database needs before its first use.
 func newWorld(t testing.TB, databaseURL string, prepare ...func(*store.DB)) *world {
 	t.Helper()
+	return newTracedWorld(t, databaseURL, nil, prepare...)
+}
+
+// newTracedWorld does the same as newWorld, with traces.
+func newTracedWorld(t testing.TB, databaseURL string, tracer *trace.Tracer, prepare ...func(*store.DB)) *world {
+	t.Helper()
 	counts := metric.New("test")
 	w := &world{House: housetest.New(t, housetest.Options{Retries: true, Metrics: counts}), t: t, counts: counts}
+	w.tracer = tracer
 	w.db = w.Open(t, databaseURL)
 	w.db.CountIn(counts)
 	for _, f := range prepare {
@@ -114,6 +123,7 @@ func (w *world) wireWith(leaving <-chan struct{}, log *slog.Logger) http.Handler
 	topUps := checkout.NewTopUps(w.db, w.Stripe, w.Catalog, syncer, 10*time.Minute, log)
 	runner, err := jobs.New(w.db, log)
 	must(t, err)
+	runner.TraceIn(w.tracer)
 	events := inbox.New(inbox.Options{
 		DB: w.db, Stripe: w.Stripe, Syncer: syncer, Jobs: runner, Secrets: []string{"whsec_being_rolled", w.secret},
 		Metrics: w.counts, Log: log,
@@ -124,6 +134,7 @@ func (w *world) wireWith(leaving <-chan struct{}, log *slog.Logger) http.Handler
 		Catalog: w.Catalog, KeyRate: cmp.Or(w.keyRate, 200), Unthrottled: !w.throttled,
 		Issuers: oidc.New(w.issuers, time.Now), PasswordsOff: w.passwordsOff,
 		Product: "Picture Mill", Sender: w.sender, LinkURL: appURL, Private: w.private, Metrics: w.counts,
+		Tracer: w.tracer,
 	})
 	must(t, err)
 	accounts.RegisterJobs(runner)
@@ -151,6 +162,7 @@ func (w *world) wireWith(leaving <-chan struct{}, log *slog.Logger) http.Handler
 		Leaving:    leaving,
 		Metrics:    w.counts,
 		Jobs:       runner,
+		Tracer:     w.tracer,
 
 		HSTSSeconds: w.hsts,
 		OpsApart:    w.opsApart,

@@ -30,6 +30,7 @@ import (
 	"github.com/pointsync/pointsync/pkg/store"
 	"github.com/pointsync/pointsync/pkg/stripegw"
 	"github.com/pointsync/pointsync/pkg/token"
+	"github.com/pointsync/pointsync/pkg/trace"
 )
 
 // shutdownPatience is how long running requests and jobs may take to finish.
@@ -42,10 +43,11 @@ type parts struct {
 	issuers    []oidc.Settings // whose ID tokens log people in
 	now        func() time.Time
 	log        *slog.Logger
-	migrate    bool         // migrate the schema instead of refusing an old one
-	shop       bool         // serve the demo shop
-	sandboxURL string       // that the shop links to
-	mails      *mail.Folder // takes all mail, and is shown; nil: the mail server of the configuration, if there is one
+	tracer     *trace.Tracer // nil: no traces
+	migrate    bool          // migrate the schema instead of refusing an old one
+	shop       bool          // serve the demo shop
+	sandboxURL string        // that the shop links to
+	mails      *mail.Folder  // takes all mail, and is shown; nil: the mail server of the configuration, if there is one
 }
 
 // app is the wired server.
@@ -63,6 +65,7 @@ type app struct {
 	leaving  chan struct{} // closed when the server is about to stop
 	unlinked bool          // Stripe has not yet said whether the database belongs to its account
 	log      *slog.Logger
+	tracer   *trace.Tracer // which run closes
 }
 
 // newApp wires the packages, from the bottom up.
@@ -76,7 +79,7 @@ func newApp(ctx context.Context, p parts) (_ *app, err error) {
 	if err != nil {
 		return nil, err
 	}
-	a := &app{log: p.log, delay: c.ShutdownDelay, leaving: make(chan struct{})}
+	a := &app{log: p.log, tracer: p.tracer, delay: c.ShutdownDelay, leaving: make(chan struct{})}
 	a.db, err = openStore(ctx, c, p.now, p.migrate)
 	if err != nil {
 		return nil, err
@@ -97,6 +100,7 @@ func newApp(ctx context.Context, p parts) (_ *app, err error) {
 	if a.jobs, err = jobs.New(a.db, p.log); err != nil {
 		return nil, err
 	}
+	a.jobs.TraceIn(p.tracer)
 	a.inbox = inbox.New(inbox.Options{
 		DB:               a.db,
 		Stripe:           a.stripe,
@@ -131,6 +135,7 @@ func newApp(ctx context.Context, p parts) (_ *app, err error) {
 		Mails:      p.mails,
 		Leaving:    a.leaving,
 		Metrics:    counts,
+		Tracer:     p.tracer,
 		Jobs:       a.jobs,
 		Log:        p.log,
 	})
@@ -148,7 +153,7 @@ func (a *app) newAccounts(
 		// Issuers date their tokens by the real time.
 		Issuers: oidc.New(p.issuers, time.Now), PasswordsOff: c.PasswordLogin == "off",
 		Product: c.ProductName, Sender: sender, LinkURL: c.LinkURL, Private: c.PrivateRegistration(), Log: p.log,
-		Metrics: counts,
+		Metrics: counts, Tracer: p.tracer,
 	})
 }
 
@@ -234,10 +239,18 @@ func (a *app) run(ctx context.Context, l net.Listener) error {
 	patience, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownPatience)
 	defer cancel()
 	err = errors.Join(err, refusedLater(ctx), a.jobs.Stop(patience), a.db.Close())
+	a.closeTraces(patience)
 	if err == nil {
 		a.log.Info("stopped: running requests and jobs have finished")
 	}
 	return err
+}
+
+// closeTraces exports the last traces. If their receiver does not reply, that is no failure of the server.
+func (a *app) closeTraces(ctx context.Context) {
+	if err := a.tracer.Close(ctx); err != nil {
+		a.log.Warn("the last traces could not be exported", "error", err)
+	}
 }
 
 // serveAll serves both addresses until ctx ends. If one fails, the other one stops too.

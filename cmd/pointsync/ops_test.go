@@ -9,10 +9,12 @@ import (
 	"github.com/pointsync/pointsync/pkg/store"
 	"github.com/pointsync/pointsync/pkg/store/storetest"
 	"github.com/pointsync/pointsync/pkg/token"
+	"github.com/pointsync/pointsync/pkg/trace/tracetest"
 )
 
 // TestServeOpsAddress proves that the setting gives the operator's routes an address of their own. An address that is
-// taken ends the start with one sentence, and a signal ends both.
+// taken ends the start with one sentence, and a signal ends both. Requests are traced if the environment says so: the
+// last traces are exported at the end, and log lines have their ids.
 func TestServeOpsAddress(t *testing.T) {
 	t.Parallel()
 	stripe := newSandbox(t)
@@ -26,13 +28,15 @@ func TestServeOpsAddress(t *testing.T) {
 	if !strings.Contains(said, "POINTSYNC_OPS_ADDR: listen tcp "+taken) {
 		t.Errorf("an address that is taken: %s", said)
 	}
-	r := p.with("POINTSYNC_OPS_ADDR=127.0.0.1:0").serve()
+	traces := tracetest.New(t)
+	r := p.with("POINTSYNC_OPS_ADDR=127.0.0.1:0", "OTEL_EXPORTER_OTLP_ENDPOINT="+traces.URL).serve()
 	found := regexp.MustCompile(`"ops_addr":"([^"]+)"`).FindStringSubmatch(r.said.String())
 	if found == nil {
 		t.Fatalf("the log does not say where it listens: %s", r.said)
 	}
 	for url, want := range map[string]int{
-		r.url + "/metrics": 404, r.url + "/readyz": 200, "http://" + found[1] + "/metrics": 200,
+		r.url + "/catalog": 200, r.url + "/metrics": 404, r.url + "/readyz": 200,
+		"http://" + found[1] + "/metrics":          200,
 		"http://" + found[1] + "/debug/pprof/heap": 200, "http://" + found[1] + "/readyz": 200,
 	} {
 		resp, err := http.Get(url)
@@ -45,4 +49,10 @@ func TestServeOpsAddress(t *testing.T) {
 		}
 	}
 	r.terminate()
+	for _, s := range traces.Spans() {
+		if s.Name == "GET /catalog" && strings.Contains(r.said.String(), `"trace_id":"`+s.Trace+`"`) {
+			return
+		}
+	}
+	t.Errorf("a request is not traced: %v, %s", traces.Spans(), r.said)
 }

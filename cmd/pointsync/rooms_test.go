@@ -14,7 +14,8 @@ const module = "github.com/pointsync/pointsync/"
 
 // rooms are the packages of the design, lowest first. A room may import only rooms that come before it.
 var rooms = []string{
-	"pkg/billing", "pkg/metric", "pkg/mail", "pkg/spelling", "pkg/strictyaml", "pkg/config", "pkg/catalog", "pkg/oidc",
+	"pkg/billing", "pkg/metric", "pkg/trace", "pkg/mail", "pkg/spelling", "pkg/strictyaml", "pkg/config", "pkg/catalog",
+	"pkg/oidc",
 	"pkg/store", "pkg/jobs",
 	"pkg/stripegw", "pkg/token", "pkg/outbox", "pkg/ledger", "pkg/reconcile",
 	"pkg/audit", "pkg/inbox", "pkg/account", "pkg/checkout", "docs", "pkg/manual", "api", "cmd/pointsync",
@@ -23,6 +24,7 @@ var rooms = []string{
 // testRooms maps each package that only tests import to the rooms that it may import.
 var testRooms = map[string]string{
 	"pkg/oidc/issuertest":     "",
+	"pkg/trace/tracetest":     "pkg/trace",
 	"pkg/store/storetest":     "pkg/billing pkg/store",
 	"pkg/sandbox/sandboxtest": "",
 	"pkg/mail/mailtest":       "",
@@ -47,6 +49,7 @@ var doorkeepers = map[string]string{
 	"github.com/yuin/goldmark":        "pkg/manual",
 	"github.com/emersion/":            "pkg/mail/mailtest",
 	"github.com/prometheus/":          "pkg/metric api",
+	"go.opentelemetry.io/":            "pkg/trace pkg/trace/tracetest",
 }
 
 // TestImportsOnlyGoDown proves that every import of the product goes down the list of rooms. The sandbox imports no

@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"runtime/debug"
 	"time"
 
 	"github.com/pointsync/pointsync/pkg/catalog"
@@ -16,6 +17,7 @@ import (
 	"github.com/pointsync/pointsync/pkg/oidc"
 	"github.com/pointsync/pointsync/pkg/store"
 	"github.com/pointsync/pointsync/pkg/token"
+	"github.com/pointsync/pointsync/pkg/trace"
 )
 
 type serveCmd struct{}
@@ -44,7 +46,11 @@ func (serveCmd) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	a, err := newApp(ctx, parts{config: c, catalog: items, issuers: issuers, now: now, log: log})
+	tracer, err := trace.FromEnvironment(ctx, versionOf(version, debug.ReadBuildInfo), log)
+	if err != nil {
+		return err
+	}
+	a, err := newApp(ctx, parts{config: c, catalog: items, issuers: issuers, now: now, log: log, tracer: tracer})
 	if err != nil {
 		return err
 	}
@@ -96,7 +102,7 @@ func warnOfStripe(ctx context.Context, a *app, items *catalog.Catalog, log *slog
 }
 
 func newLogger(c config.Config) *slog.Logger {
-	return slog.New(slog.NewJSONHandler(os.Stderr, &slog.HandlerOptions{Level: c.LogLevel}))
+	return slog.New(trace.Logs(slog.NewJSONHandler(os.Stderr, &slog.HandlerOptions{Level: c.LogLevel})))
 }
 
 type migrateCmd struct {

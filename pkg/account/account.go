@@ -27,6 +27,7 @@ import (
 	"github.com/pointsync/pointsync/pkg/reconcile"
 	"github.com/pointsync/pointsync/pkg/store"
 	"github.com/pointsync/pointsync/pkg/token"
+	"github.com/pointsync/pointsync/pkg/trace"
 )
 
 // loginTTL is the total life of a login, however often it is refreshed.
@@ -58,6 +59,7 @@ type Service struct {
 	private bool
 	jobs    *jobs.Runner // nil before RegisterJobs
 	metrics *metric.Metrics
+	tracer  *trace.Tracer
 	log     *slog.Logger
 }
 
@@ -82,7 +84,8 @@ type Options struct {
 	LinkURL string      // of the page that the links in mails lead to
 	Private bool        // registering must not show who has an account; this needs a Sender
 	Metrics *metric.Metrics
-	Log     *slog.Logger // nil: what becomes of mails is not logged
+	Tracer  *trace.Tracer // nil: no traces
+	Log     *slog.Logger  // nil: what becomes of mails is not logged
 }
 
 // New returns a Service.
@@ -110,6 +113,7 @@ func New(o Options) (*Service, error) {
 		linkURL: o.LinkURL,
 		private: o.Private,
 		metrics: o.Metrics,
+		tracer:  o.Tracer,
 		log:     cmp.Or(o.Log, slog.New(slog.DiscardHandler)),
 	}
 	if o.Unthrottled {

@@ -8,7 +8,9 @@ import (
 	"time"
 
 	"github.com/pointsync/pointsync/pkg/billing"
+	"github.com/pointsync/pointsync/pkg/store"
 	"github.com/pointsync/pointsync/pkg/token"
+	"github.com/pointsync/pointsync/pkg/trace"
 )
 
 const (
@@ -88,9 +90,25 @@ func (s *Service) Told(ctx context.Context, w *Watch, a billing.Account) {
 	if err != nil {
 		return // the follower has what it needs
 	}
-	for _, at := range received {
-		s.metrics.EventTold(now.Sub(at))
+	s.traceTold(ctx, a.ID, received)
+	for _, e := range received {
+		s.metrics.EventTold(now.Sub(e.ReceivedAt))
 	}
+}
+
+// traceTold adds to the trace of the first event that an open stream was told of it. The span links to the other
+// events.
+func (s *Service) traceTold(ctx context.Context, id billing.AccountID, events []store.ToldEvent) {
+	events = slices.DeleteFunc(slices.Clone(events), func(e store.ToldEvent) bool { return e.Origin == "" })
+	if len(events) == 0 {
+		return
+	}
+	_, span := s.tracer.Begin(ctx, "tell the stream", trace.Internal, events[0].Origin)
+	span.Text("pointsync.account.id", string(id))
+	for _, e := range events[1:] {
+		span.Link(e.Origin)
+	}
+	span.End(nil)
 }
 
 // mark records that an account was sent. It returns the version that was sent before, 0 if none was, and reports

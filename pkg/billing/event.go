@@ -20,6 +20,7 @@ type InboxEvent struct {
 	CreatedAt   time.Time // Stripe's
 	ReceivedAt  time.Time
 	ProcessedAt *time.Time
+	Origin      string // the trace in which it was stored, or ""
 }
 
 // InboxStatus is the state of an event. docs/states.md draws it.

@@ -27,6 +27,7 @@ import (
 	"github.com/pointsync/pointsync/pkg/reconcile"
 	"github.com/pointsync/pointsync/pkg/store"
 	"github.com/pointsync/pointsync/pkg/stripegw"
+	"github.com/pointsync/pointsync/pkg/trace"
 )
 
 // Options are the parts that an Inbox works with.
@@ -129,6 +130,7 @@ func (in *Inbox) receive(
 	ctx context.Context, tx *store.Tx, e stripegw.Event,
 ) (status billing.InboxStatus, isNew bool, err error) {
 	row := toRowEvent(e, tx.Now)
+	row.Origin = trace.Carry(ctx)
 	account, err := in.route(ctx, tx, &row)
 	if err != nil {
 		return row.Status, false, err

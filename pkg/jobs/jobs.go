@@ -24,6 +24,7 @@ import (
 	"github.com/riverqueue/river/rivertype"
 
 	"github.com/pointsync/pointsync/pkg/store"
+	"github.com/pointsync/pointsync/pkg/trace"
 )
 
 // Args are the arguments of a job. They are stored as JSON, and Kind names the handler.
@@ -59,6 +60,7 @@ type Runner struct {
 	loops    []func(context.Context)
 	stop     context.CancelFunc // ends the loops; nil before Start
 	running  sync.WaitGroup
+	tracer   *trace.Tracer // nil: no traces
 }
 
 // New returns a Runner that can enqueue. It runs jobs only after Start.
@@ -98,7 +100,7 @@ func (r *Runner) Start(ctx context.Context) (err error) {
 		DiscardedJobRetentionPeriod: keepEnded,
 		RetryPolicy:                 backoff{},
 		FetchPollInterval:           pollInterval,
-		Middleware:                  []rivertype.Middleware{&storableErrors{}},
+		Middleware:                  []rivertype.Middleware{&traced{tracer: r.tracer}, &storableErrors{}},
 		PeriodicJobs:                r.periodic,
 	})
 	if err != nil {
@@ -145,10 +147,13 @@ func (r *Runner) Enqueue(ctx context.Context, tx *store.Tx, args Args) error {
 
 // EnqueueAt is like Enqueue, for a job that waits until a time of the machine's clock.
 func (r *Runner) EnqueueAt(ctx context.Context, tx *store.Tx, args Args, at time.Time) error {
+	queue := r.queueOf[args.Kind()]
+	ctx, span := startInsert(ctx, args.Kind(), queue)
 	_, err := r.inserts.InsertTx(ctx, tx.SQL(), args, &river.InsertOpts{
-		Queue: r.queueOf[args.Kind()], MaxAttempts: jobAttempts, ScheduledAt: at,
+		Queue: queue, MaxAttempts: jobAttempts, ScheduledAt: at, Metadata: metadata(ctx),
 		UniqueOpts: river.UniqueOpts{ByArgs: true, ByState: waiting},
 	})
+	span.End(err)
 	if err != nil {
 		return fmt.Errorf("jobs: insert a %s: %w", args.Kind(), err)
 	}

@@ -2,6 +2,7 @@ package metric
 
 import (
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -58,6 +59,15 @@ func stripeOperationOf(method, path string) stripeOperation {
 		}
 	}
 	return stripeOperation(method + " " + strings.Join(segments, "/"))
+}
+
+// StripeOperation returns the operation of a request to Stripe: its method and path with :id in place of ids, or
+// "other" if no code of ours makes it.
+func StripeOperation(method, path string) string {
+	if op := stripeOperationOf(method, path); slices.Contains(stripeOperations, op) {
+		return string(op)
+	}
+	return other
 }
 
 // stripeStatus is a class of responses. Three are classes by themselves, because each has one cause: 401, the key is

@@ -15,6 +15,7 @@ import (
 	standardwebhooks "github.com/standard-webhooks/standard-webhooks/libraries/go"
 
 	"github.com/pointsync/pointsync/pkg/billing"
+	"github.com/pointsync/pointsync/pkg/trace"
 )
 
 const (
@@ -72,7 +73,12 @@ func send(ctx context.Context, client *http.Client, w billing.Webhook, d billing
 	req.Header.Set(standardwebhooks.HeaderWebhookID, string(d.ID))
 	req.Header.Set(standardwebhooks.HeaderWebhookTimestamp, strconv.FormatInt(now.Unix(), 10))
 	req.Header.Set(standardwebhooks.HeaderWebhookSignature, signature)
+	ctx, span := trace.Start(ctx, "POST", trace.Client)
+	trace.Inject(ctx, req.Header) // the endpoint is the operator's, and its spans may belong to the same trace
 	resp, err := client.Do(req)
+	if span.On() {
+		endSpan(span, w, resp, err)
+	}
 	if err != nil {
 		return answer{err: plain(err)}
 	}
@@ -82,6 +88,20 @@ func send(ctx context.Context, client *http.Client, w billing.Webhook, d billing
 		return answer{int64(resp.StatusCode), "the endpoint responded " + strconv.Itoa(resp.StatusCode)}
 	}
 	return answer{status: int64(resp.StatusCode)}
+}
+
+// endSpan ends the span of an attempt. It names the webhook and not its address, in which an operator may have put a
+// secret.
+func endSpan(span trace.Span, w billing.Webhook, resp *http.Response, err error) {
+	span.Text("http.request.method", http.MethodPost)
+	span.Text("pointsync.webhook.id", string(w.ID))
+	if resp != nil {
+		span.Number("http.response.status_code", int64(resp.StatusCode))
+		if resp.StatusCode < 200 || resp.StatusCode > 299 {
+			span.Fail(strconv.Itoa(resp.StatusCode))
+		}
+	}
+	span.End(err)
 }
 
 // sign signs with the secret, and also with the previous one while that is valid.

@@ -9,12 +9,15 @@ import (
 	"github.com/pointsync/pointsync/pkg/billing"
 	"github.com/pointsync/pointsync/pkg/ledger"
 	"github.com/pointsync/pointsync/pkg/store"
+	"github.com/pointsync/pointsync/pkg/trace"
 )
 
 // apply carries out a decision, in one transaction under the account's lock. It returns applied false, and changes
 // nothing but the record of this sync, if the picture of a later ticket was applied before. It does the same, with
 // older true, if the picture may be older than one that was applied since the ticket was taken.
 func (s *Syncer) apply(ctx context.Context, t billing.Ticket, d Decision) (applied, older bool, err error) {
+	ctx, span := trace.Start(ctx, "sync apply", trace.Internal)
+	defer func() { span.End(err) }()
 	var was, is billing.Parking
 	err = s.db.InTx(ctx, func(tx *store.Tx) error {
 		applied, older = false, false // this function may run more than once

@@ -29,6 +29,7 @@ import (
 	"github.com/pointsync/pointsync/pkg/metric"
 	"github.com/pointsync/pointsync/pkg/store"
 	"github.com/pointsync/pointsync/pkg/stripegw"
+	"github.com/pointsync/pointsync/pkg/trace"
 )
 
 // Policy is what the operator decides about grace times, and about how much may be granted before a person looks.
@@ -46,6 +47,8 @@ const (
 	wholePatience = 5 * time.Minute
 	// maxNamed is how many objects a sync fetches one by one. If events name more, it reads the whole lists.
 	maxNamed = 50
+	// maxOrigins is how many events a sync's span links to.
+	maxOrigins = 100
 )
 
 // Syncer syncs accounts.
@@ -96,6 +99,12 @@ func (s *Syncer) begin(
 	ctx context.Context, id billing.AccountID, why reason,
 ) (t billing.Ticket, outcome Outcome, err error) {
 	outcome = Synced
+	ctx, span := trace.Start(ctx, "sync begin", trace.Internal)
+	var origins []string
+	defer func() {
+		span.Link(origins...)
+		span.End(err)
+	}()
 	err = s.db.InTx(ctx, func(tx *store.Tx) error {
 		a, err := tx.LockAccount(ctx, id)
 		if err != nil {
@@ -126,7 +135,7 @@ func (s *Syncer) begin(
 		if err := tx.BeginSync(ctx, id, t.Number, why.cause); err != nil {
 			return err
 		}
-		if err := tx.StampEvents(ctx, id, t.Number); err != nil {
+		if origins, err = stamp(ctx, tx, t, span); err != nil {
 			return err
 		}
 		if t.Named, err = tx.NamedObjects(ctx, id, heldSince(a), maxNamed+1); err != nil {
@@ -143,6 +152,15 @@ func (s *Syncer) begin(
 		return err
 	})
 	return t, outcome, err
+}
+
+// stamp ties the account's events to the ticket. If the sync is traced, it returns the traces in which they were
+// stored.
+func stamp(ctx context.Context, tx *store.Tx, t billing.Ticket, span trace.Span) (origins []string, err error) {
+	if err := tx.StampEvents(ctx, t.Account.ID, t.Number); err != nil || !span.On() {
+		return nil, err
+	}
+	return tx.EventOrigins(ctx, t.Account.ID, t.Number, maxOrigins)
 }
 
 // finish runs the rest of a sync whose ticket is taken: fetch, decide, apply. older reports whether the picture may be
@@ -204,7 +222,9 @@ func (s *Syncer) noteFailure(ctx context.Context, t billing.Ticket, failure erro
 	}
 }
 
-func (s *Syncer) fetch(ctx context.Context, t billing.Ticket) (billing.Snapshot, error) {
+func (s *Syncer) fetch(ctx context.Context, t billing.Ticket) (picture billing.Snapshot, err error) {
+	ctx, span := trace.Start(ctx, "sync fetch", trace.Internal)
+	defer func() { span.End(err) }()
 	want := stripegw.Want{
 		Customer:      t.Account.CustomerID,
 		InvoicesSince: t.Account.Sync.InvoicesSince,

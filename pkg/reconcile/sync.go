@@ -8,6 +8,7 @@ import (
 	"github.com/pointsync/pointsync/pkg/billing"
 	"github.com/pointsync/pointsync/pkg/metric"
 	"github.com/pointsync/pointsync/pkg/store"
+	"github.com/pointsync/pointsync/pkg/trace"
 )
 
 const (
@@ -81,6 +82,13 @@ func (s *Syncer) run(
 	ctx context.Context, id billing.AccountID, why reason, depart func(),
 ) (outcome Outcome, applied bool, err error) {
 	began := time.Now()
+	ctx, span := trace.Start(ctx, "sync", trace.Internal)
+	span.Text("pointsync.account.id", string(id))
+	span.Text("pointsync.sync.cause", string(why.cause))
+	defer func() {
+		span.Text("pointsync.sync.outcome", string(outcome))
+		span.End(err)
+	}()
 	ticket, outcome, err := s.begin(ctx, id, why)
 	depart()
 	if err == nil && outcome != Synced {

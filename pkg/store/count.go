@@ -59,23 +59,35 @@ func (r reads) WaitingEvents(ctx context.Context) (Waiting, error) {
 	return Waiting{Events: row.Events, Oldest: fromStamp(row.Oldest)}, translate(err)
 }
 
-// EventsTold lists when the events came in that syncs closed which left a version of the account after one version and
+// ToldEvent is an event whose sync changed an account.
+type ToldEvent struct {
+	ReceivedAt time.Time
+	Origin     string // the trace in which it was stored, or ""
+}
+
+// EventsTold lists the events that syncs closed which left a version of the account after one version and
 // until another one. It looks only at events that came in after since, and returns up to limit of them.
 func (r reads) EventsTold(
 	ctx context.Context, account billing.AccountID, after, until int64, since time.Time, limit int,
-) ([]time.Time, error) {
-	var rows []struct{ ReceivedAt stamp }
+) ([]ToldEvent, error) {
+	var rows []struct {
+		ReceivedAt stamp
+		Origin     *string
+	}
 	// A sync ends and closes its events in one transaction, so both have its time.
-	err := r.q(ctx).Raw(`SELECT e.received_at FROM inbox_events e
+	err := r.q(ctx).Raw(`SELECT e.received_at, e.origin FROM inbox_events e
 		JOIN syncs s ON s.account_id = e.account_id AND s.ended_at = e.processed_at
 		WHERE e.account_id = ? AND e.status = 'processed' AND e.received_at > ?
 		AND s.outcome = 'applied' AND s.version > ? AND s.version <= ? LIMIT ?`,
 		string(account), stamp{since}, after, until, limit).Scan(&rows).Error
-	times := make([]time.Time, len(rows))
+	events := make([]ToldEvent, len(rows))
 	for i, row := range rows {
-		times[i] = row.ReceivedAt.Time
+		events[i].ReceivedAt = row.ReceivedAt.Time
+		if row.Origin != nil {
+			events[i].Origin = *row.Origin
+		}
 	}
-	return times, translate(err)
+	return events, translate(err)
 }
 
 // JobCount is how many jobs of a kind are in a state of the queue, and when the first of them is or was due, in seconds

@@ -27,6 +27,7 @@ type eventRow struct {
 	LastError   string `gorm:"not null"`
 	CreatedAt   stamp  `gorm:"not null;autoCreateTime:false"`
 	ReceivedAt  stamp  `gorm:"not null"`
+	Origin      *string
 	TriedAt     *stamp // when the sweeper last looked for its account
 	ProcessedAt *stamp
 }
@@ -47,6 +48,7 @@ func (tx *Tx) InsertEvent(ctx context.Context, e billing.InboxEvent) (bool, erro
 		Status:     string(e.Status),
 		Reason:     e.Reason,
 		CreatedAt:  stamp{e.CreatedAt}, ReceivedAt: stamp{e.ReceivedAt},
+		Origin: nullable(e.Origin),
 	}
 	res := tx.q(ctx).Clauses(clause.OnConflict{Columns: []clause.Column{{Name: "id"}}, DoNothing: true}).Create(&row)
 	isNew := res.RowsAffected == 1

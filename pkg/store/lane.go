@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/pointsync/pointsync/pkg/billing"
+	"github.com/pointsync/pointsync/pkg/trace"
 )
 
 // The limits of a lane.
@@ -105,6 +106,17 @@ func newLane(run func(context.Context, []*queued, time.Duration) ([]*queued, err
 // Move makes a move together with others, in one transaction. Errors: ErrAlone, EUnavailable (it may have been made,
 // unless too many wait or the account's row is held), and that of the context.
 func (d *DB) Move(ctx context.Context, m Move) error {
+	ctx, span := trace.Start(ctx, "shared transaction", trace.Internal)
+	err := d.move(ctx, m)
+	if errors.Is(err, ErrAlone) {
+		span.End(nil)
+	} else {
+		span.End(err)
+	}
+	return err
+}
+
+func (d *DB) move(ctx context.Context, m Move) error {
 	q := &queued{Move: m, since: time.Now(), ctx: ctx, decided: make(chan struct{}), done: make(chan error, 1)}
 	leads, err := d.lane.enter(q)
 	if err != nil {

@@ -50,8 +50,12 @@ func openPostgres(ctx context.Context, o Options) (*DB, error) {
 		closeAll()
 		return nil, fmt.Errorf("open PostgreSQL: %w", hidePassword(err))
 	}
+	if err := traceStatements(g, "postgresql"); err != nil {
+		closeAll()
+		return nil, err
+	}
 	d := &DB{
-		reads:    reads{g},
+		reads:    reads{db: g},
 		written:  make(chan struct{}, 1),
 		sql:      sqlDB,
 		dialect:  Postgres,

@@ -41,8 +41,13 @@ func openSQLite(ctx context.Context, o Options) (*DB, error) {
 		sqlDB.Close()
 		return nil, fmt.Errorf("open SQLite: %w", err)
 	}
+	if err := traceStatements(g, "sqlite"); err != nil {
+		sqlDB.Close()
+		return nil, err
+	}
 	d := &DB{
-		reads: reads{g}, written: make(chan struct{}, 1), sql: sqlDB, dialect: SQLite, now: o.Now, close: sqlDB.Close,
+		reads: reads{db: g}, written: make(chan struct{}, 1), sql: sqlDB, dialect: SQLite, now: o.Now,
+		close: sqlDB.Close,
 	}
 	d.lane = newLane(d.runOnSQLite)
 	return d, nil

@@ -19,6 +19,7 @@ import (
 
 	"github.com/pointsync/pointsync/pkg/billing"
 	"github.com/pointsync/pointsync/pkg/metric"
+	"github.com/pointsync/pointsync/pkg/trace"
 )
 
 // Options name the database and the clock.
@@ -126,13 +127,20 @@ const maxTries = 4
 // that another transaction used first (Once). So it must have no effect outside the transaction, and it must never
 // call Stripe. Errors: fn's own, EUnavailable.
 func (d *DB) InTx(ctx context.Context, fn func(tx *Tx) error) error {
+	ctx, span := trace.Start(ctx, "transaction", trace.Internal)
+	err := d.inTx(ctx, span, fn)
+	span.End(err)
+	return err
+}
+
+func (d *DB) inTx(ctx context.Context, span trace.Span, fn func(tx *Tx) error) error {
 	began, now := time.Now(), d.now().UTC().Truncate(time.Microsecond)
 	defer func() { d.metrics.Transaction(time.Since(began)) }()
 	for try := 1; ; try++ {
 		var rings bool
 		var facts *Facts
 		err := d.db.WithContext(ctx).Transaction(func(g *gorm.DB) error {
-			tx := &Tx{reads: reads{g}, Now: now, sql: g.Statement.ConnPool.(*sql.Tx), dialect: d.dialect}
+			tx := &Tx{reads: reads{g, span}, Now: now, sql: g.Statement.ConnPool.(*sql.Tx), dialect: d.dialect}
 			if d.before != nil || d.metrics != nil {
 				tx.facts = &Facts{}
 			}
@@ -172,6 +180,9 @@ func (d *DB) committed(facts *Facts, rings bool) {
 func (d *DB) Now() time.Time { return d.now().UTC().Truncate(time.Microsecond) }
 
 // reads are the methods that DB and Tx share.
-type reads struct{ db *gorm.DB }
+type reads struct {
+	db   *gorm.DB
+	span trace.Span // of the transaction, if it is traced
+}
 
-func (r reads) q(ctx context.Context) *gorm.DB { return r.db.WithContext(ctx) }
+func (r reads) q(ctx context.Context) *gorm.DB { return r.db.WithContext(r.span.Within(ctx)) }

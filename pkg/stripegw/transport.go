@@ -9,10 +9,12 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"net/http"
+	"strconv"
 	"strings"
 	"time"
 
 	"github.com/pointsync/pointsync/pkg/metric"
+	"github.com/pointsync/pointsync/pkg/trace"
 )
 
 const (
@@ -56,7 +58,11 @@ type counted struct {
 
 func (t *counted) RoundTrip(req *http.Request) (*http.Response, error) {
 	began := time.Now()
+	_, span := trace.Start(req.Context(), "Stripe", trace.Client)
 	resp, err := t.next.RoundTrip(req)
+	if span.On() {
+		endSpan(span, req, resp, err)
+	}
 	status := 0
 	switch {
 	case errors.Is(err, context.Canceled):
@@ -81,6 +87,22 @@ func (t *counted) compareClocks(date string) {
 	if at, err := http.ParseTime(date); err == nil {
 		t.metrics.StripeClock(t.now().Sub(at.Add(time.Second / 2)))
 	}
+}
+
+// endSpan ends the span of an attempt. It has the operation and not the address, in which ids are. Stripe gets no
+// traceparent.
+func endSpan(span trace.Span, req *http.Request, resp *http.Response, err error) {
+	span.Name(metric.StripeOperation(req.Method, req.URL.Path))
+	span.Text("http.request.method", req.Method)
+	span.Text("server.address", req.URL.Hostname())
+	if resp != nil {
+		span.Number("http.response.status_code", int64(resp.StatusCode))
+		span.Text("pointsync.stripe.request_id", resp.Header.Get("Request-Id"))
+		if resp.StatusCode >= http.StatusBadRequest {
+			span.Fail(strconv.Itoa(resp.StatusCode))
+		}
+	}
+	span.End(err)
 }
 
 // retrier retries a request if Stripe's rules say that this is safe and useful. It gives up, and returns the last

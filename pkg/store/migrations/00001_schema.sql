@@ -600,6 +600,7 @@ CREATE TABLE inbox_events (
     last_error   text NOT NULL,
     created_at   timestamptz NOT NULL,
     received_at  timestamptz NOT NULL,
+    origin       text, -- the traceparent of the request that stored it; NULL without traces
     tried_at     timestamptz,
     processed_at timestamptz,
     CONSTRAINT inbox_events_pending CHECK (status <> 'processed' OR processed_at IS NOT NULL)
