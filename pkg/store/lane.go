@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync"
 	"time"
 
@@ -269,7 +270,7 @@ func (l *lane) make(batch []*queued, wait time.Duration) (held []*queued) {
 	if len(live) == 0 {
 		return nil
 	}
-	held, err := l.run(ctx, live, wait)
+	held, err := l.runSafely(ctx, live, wait)
 	skipped := map[*queued]bool{}
 	for _, q := range held {
 		skipped[q] = true
@@ -284,6 +285,16 @@ func (l *lane) make(batch []*queued, wait time.Duration) (held []*queued) {
 		}
 	}
 	return held
+}
+
+// runSafely returns a panic as an error. The lane must go on after it, or all later moves would wait for ever.
+func (l *lane) runSafely(ctx context.Context, moves []*queued, wait time.Duration) (held []*queued, err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			held, err = nil, fmt.Errorf("store: a batch panicked: %v", r)
+		}
+	}()
+	return l.run(ctx, moves, wait)
 }
 
 // decide lets each move decide, in order. Moves of one account see the effects of those before them.

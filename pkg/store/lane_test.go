@@ -301,6 +301,26 @@ func TestOnePanic(t *testing.T) {
 	})
 }
 
+// Proves that the lane goes on after a batch that panics, with nothing left of it.
+func TestLaneOutlivesAPanic(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		id, fault := rich(t, db), errors.New("a fault")
+		db.BeforeCommit(func(_ context.Context, _ *store.Tx, f *store.Facts) error {
+			if len(f.Entries) > 0 && f.Entries[0].Key == "bad" {
+				panic(fault)
+			}
+			return nil
+		})
+		if err := db.Move(t.Context(), pay(id, "bad")); err == nil || !strings.Contains(err.Error(), fault.Error()) {
+			t.Errorf("got %v", err)
+		}
+		if err := db.Move(t.Context(), pay(id, "good")); err != nil || entriesOf(t, db, id) != 1 {
+			t.Errorf("the next move: %v, with %d entries", err, entriesOf(t, db, id))
+		}
+	})
+}
+
 // Proves that one account can queue only so many moves, and that they take no place of others.
 func TestQueueIsBounded(t *testing.T) {
 	t.Parallel()
