@@ -13,8 +13,9 @@ import (
 	"github.com/pointsync/pointsync/pkg/catalog"
 )
 
-// maxSkew is the clock difference from which Check reports it. Five times as much makes every webhook invalid.
-const maxSkew = time.Minute
+// maxSkew is the clock difference from which Check reports it, as the alert PointsyncClockOff does. Five minutes make
+// every webhook invalid.
+const maxSkew = 10 * time.Second
 
 // Finding is one thing that Check examined.
 type Finding struct {

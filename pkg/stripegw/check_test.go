@@ -29,7 +29,7 @@ var checkCases = map[string]struct {
 	"AllGood":          {goodPrice, goodEndpoint(), 0, 200, ""},
 	"KeyRefused":       {goodPrice, goodEndpoint(), 0, 401, "does not accept the key"},
 	"ClockAhead":       {goodPrice, goodEndpoint(), 2 * time.Minute, 200, "the clock differs"},
-	"ClockBehind":      {goodPrice, goodEndpoint(), -2 * time.Minute, 200, "the clock differs"},
+	"ClockBehind":      {goodPrice, goodEndpoint(), -20 * time.Second, 200, "the clock differs"},
 	"NoPrice":          {"", goodEndpoint(), 0, 200, "lookup key pointsync_a"},
 	"OtherAmount":      {goodPriceBut("900", "901"), goodEndpoint(), 0, 200, "the amount is 901, not 900"},
 	"OtherCurrency":    {goodPriceBut("usd", "eur"), goodEndpoint(), 0, 200, "the currency is eur"},
