@@ -2,12 +2,14 @@ package api
 
 import (
 	"log/slog"
+	"net/http"
 	"regexp"
 	"strings"
 	"time"
 
 	"github.com/labstack/echo/v4"
 
+	"github.com/pointsync/pointsync/pkg/account"
 	"github.com/pointsync/pointsync/pkg/billing"
 	"github.com/pointsync/pointsync/pkg/token"
 )
@@ -19,6 +21,7 @@ import (
 //   - status, and problem: the code of the problem that was sent, if one was; status 499 for a caller who hung up, at
 //     level debug
 //   - account: whose credentials came, if they were valid; a service key's own id if a service came
+//   - address: where the caller is, for a refused request to log in, register or act for a login (/auth/…)
 //   - ms, and request_id
 const RequestLogged = "request"
 
@@ -49,6 +52,10 @@ func logRequests(log *slog.Logger, contract *contract) echo.MiddlewareFunc {
 			}
 			if who := whose(c); who != "" {
 				attributes = append(attributes, slog.String("account", who))
+			}
+			if c.Response().Status >= http.StatusBadRequest && strings.HasPrefix(c.Path(), "/auth/") {
+				address := billing.AddressOf(account.WithAddress(c.Request().Context(), c.RealIP()))
+				attributes = append(attributes, slog.String("address", address))
 			}
 			level := slog.LevelInfo
 			if c.Response().Status == statusHungUp {

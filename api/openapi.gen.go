@@ -1014,7 +1014,7 @@ type CorrectionRequest struct {
 
 // Credentials defines model for Credentials.
 type Credentials struct {
-	// DeviceName How the customer knows the device, in the list of sessions.
+	// DeviceName How the customer knows the device, in the list of sessions. It has no control characters and no invisible ones, such as U+202E (Unicode's categories Cc and Cf).
 	DeviceName *DeviceName `json:"device_name,omitempty"`
 
 	// Email Stored in one spelling: in lower case, without spaces around it, and with its domain as DNS spells it. Invisible characters are refused.
@@ -1110,12 +1110,12 @@ type DeviceList struct {
 	Sessions []Device `json:"sessions"`
 }
 
-// DeviceName How the customer knows the device, in the list of sessions.
+// DeviceName How the customer knows the device, in the list of sessions. It has no control characters and no invisible ones, such as U+202E (Unicode's categories Cc and Cf).
 type DeviceName = string
 
 // DeviceRequest defines model for DeviceRequest.
 type DeviceRequest struct {
-	// Name How the customer knows the device, in the list of sessions.
+	// Name How the customer knows the device, in the list of sessions. It has no control characters and no invisible ones, such as U+202E (Unicode's categories Cc and Cf).
 	Name DeviceName `json:"name"`
 }
 
@@ -1217,7 +1217,7 @@ type EntryPage struct {
 
 // ExchangeRequest defines model for ExchangeRequest.
 type ExchangeRequest struct {
-	// DeviceName How the customer knows the device, in the list of sessions.
+	// DeviceName How the customer knows the device, in the list of sessions. It has no control characters and no invisible ones, such as U+202E (Unicode's categories Cc and Cf).
 	DeviceName *DeviceName `json:"device_name,omitempty"`
 
 	// IdToken The ID token that the issuer gave the app. For Supabase and Clerk, the session's token.
@@ -1508,7 +1508,7 @@ type MomentKind string
 
 // NewCredentials defines model for NewCredentials.
 type NewCredentials struct {
-	// DeviceName How the customer knows the device, in the list of sessions.
+	// DeviceName How the customer knows the device, in the list of sessions. It has no control characters and no invisible ones, such as U+202E (Unicode's categories Cc and Cf).
 	DeviceName *DeviceName `json:"device_name,omitempty"`
 
 	// Email Stored in one spelling: in lower case, without spaces around it, and with its domain as DNS spells it. Invisible characters are refused.
@@ -1926,7 +1926,7 @@ type RefreshRequest struct {
 
 // RegistrationRequest defines model for RegistrationRequest.
 type RegistrationRequest struct {
-	// DeviceName How the customer knows the device, in the list of sessions.
+	// DeviceName How the customer knows the device, in the list of sessions. It has no control characters and no invisible ones, such as U+202E (Unicode's categories Cc and Cf).
 	DeviceName *DeviceName `json:"device_name,omitempty"`
 
 	// Password The password of the new account, 10 to 128 characters. A common one, or one with the address in it, is refused.

@@ -134,7 +134,7 @@ func (w *world) wireWith(leaving <-chan struct{}, log *slog.Logger) http.Handler
 		Catalog: w.Catalog, KeyRate: cmp.Or(w.keyRate, 200), Unthrottled: !w.throttled,
 		Issuers: oidc.New(w.issuers, time.Now), PasswordsOff: w.passwordsOff,
 		Product: "Picture Mill", Sender: w.sender, LinkURL: appURL, Private: w.private, Metrics: w.counts,
-		Tracer: w.tracer,
+		Log: log, Tracer: w.tracer,
 	})
 	must(t, err)
 	accounts.RegisterJobs(runner)

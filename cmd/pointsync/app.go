@@ -91,6 +91,7 @@ func newApp(ctx context.Context, p parts) (_ *app, err error) {
 	}()
 	counts := metric.New(versionOf(version, debug.ReadBuildInfo))
 	a.db.CountIn(counts)
+	a.db.LogSecurity(p.log)
 	if a.stripe, err = newGateway(c, p.now, counts, p.log); err != nil {
 		return nil, err
 	}

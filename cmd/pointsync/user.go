@@ -3,6 +3,8 @@ package main
 import (
 	"context"
 	"fmt"
+	"log/slog"
+	"os"
 
 	"github.com/pointsync/pointsync/pkg/account"
 	"github.com/pointsync/pointsync/pkg/billing"
@@ -33,6 +35,7 @@ func (u userRoleCmd) Run(ctx context.Context) error {
 		return err
 	}
 	defer closeAll()
+	db.LogSecurity(slog.New(slog.NewJSONHandler(os.Stderr, nil)))
 	changed, err := account.SetRole(ctx, db, u.Email, billing.Role(u.Role))
 	if err != nil {
 		return fmt.Errorf("account %s: %w", u.Email, err)

@@ -84,5 +84,6 @@ func disable(ctx context.Context, tx *store.Tx, a billing.Account, reason string
 	if err := tx.DeleteMailTokens(ctx, a.ID); err != nil {
 		return err
 	}
+	tx.Report(billing.SecurityEvent{Kind: billing.SecuritySessionsEnded, Account: a.ID})
 	return tx.RevokeLogins(ctx, a.ID)
 }

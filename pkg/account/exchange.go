@@ -36,6 +36,10 @@ func (s *Service) exchange(ctx context.Context, idToken, nonce string) (Session,
 	}
 	id, err := s.db.AccountOfIdentity(ctx, who.Identity)
 	if billing.CodeOf(err) == billing.ENotFound {
+		// It makes an account, as a registration does, and an issuer may let anyone have many identities.
+		if _, err := s.limit(ctx, billing.AttemptRegister); err != nil {
+			return Session{}, err
+		}
 		return s.firstExchange(ctx, who)
 	}
 	if err != nil {

@@ -9,6 +9,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/pointsync/pointsync/pkg/billing"
+	"github.com/pointsync/pointsync/pkg/oidc"
 	"github.com/pointsync/pointsync/pkg/oidc/issuertest"
 	"github.com/pointsync/pointsync/pkg/store"
 	"github.com/pointsync/pointsync/pkg/store/storetest"
@@ -138,6 +139,36 @@ func TestTokenOfDeletedAccount(t *testing.T) {
 		must(t, err)
 		if in2.Account.ID == in.Account.ID {
 			t.Error("a new login opened the deleted account")
+		}
+	})
+}
+
+// TestRaisedMaxAge proves that a token that has opened its login opens no other one after max_age was raised, although
+// the old max_age is over and what is not needed was deleted.
+func TestRaisedMaxAge(t *testing.T) {
+	t.Parallel()
+	i := issuertest.New(t, "", "ES256")
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		late := time.Now()
+		s := newExchange(t, db, i)
+		aged := func(most time.Duration) {
+			s.issuers = oidc.New([]oidc.Settings{
+				{Issuer: i.URL, Audiences: []string{app}, MaxAge: most},
+			}, func() time.Time { return late })
+		}
+		aged(time.Minute)
+		once := i.Token("ada", app, map[string]any{"nonce": "n1", "exp": late.Add(20 * time.Hour).Unix()})
+		in, err := s.Exchange(t.Context(), once, "n1")
+		must(t, err)
+		must(t, s.Logout(t.Context(), in.Refresh))
+		late = late.Add(3 * time.Hour)
+		if _, err := s.Exchange(t.Context(), once, "n1"); billing.CodeOf(err) != billing.EUnauthorized {
+			t.Errorf("it is too old: %v", err)
+		}
+		must(t, s.forgetExchangedTokens(t.Context()))
+		aged(24 * time.Hour)
+		if _, err := s.Exchange(t.Context(), once, "n1"); billing.CodeOf(err) != billing.EIDTokenUsed {
+			t.Errorf("after max_age was raised: %v", err)
 		}
 	})
 }

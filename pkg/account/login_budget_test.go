@@ -2,6 +2,7 @@ package account
 
 import (
 	"errors"
+	"fmt"
 	"testing"
 
 	"github.com/pointsync/pointsync/pkg/billing"
@@ -51,6 +52,31 @@ func TestLoginBudgets(t *testing.T) {
 		other, err := s.Exchange(t.Context(), eve, "")
 		must(t, err)
 		_, err = s.Refresh(t.Context(), other.Refresh)
+		must(t, err)
+	})
+}
+
+// TestFirstExchangesAreCounted proves that the first exchanges of many people are counted by their address, as its
+// registrations are: each makes an account. One who has an account is not held up, and neither is another address.
+func TestFirstExchangesAreCounted(t *testing.T) {
+	t.Parallel()
+	i := issuertest.New(t, "", "ES256")
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		s := newExchange(t, db, i)
+		s.unthrottled = false
+		here, there := WithAddress(t.Context(), "203.0.113.9"), WithAddress(t.Context(), "203.0.113.10")
+		most := billing.Allowances[billing.AttemptRegister].Free
+		for n := range most {
+			_, err := s.Exchange(here, i.Token(fmt.Sprint("person", n), app, nil), "")
+			must(t, err)
+		}
+		_, err := s.Exchange(here, i.Token("one too many", app, nil), "")
+		if billing.CodeOf(err) != billing.ETooMany {
+			t.Errorf("one too many: %v", err)
+		}
+		_, err = s.Exchange(here, i.Token("person0", app, nil), "")
+		must(t, err)
+		_, err = s.Exchange(there, i.Token("one too many", app, nil), "")
 		must(t, err)
 	})
 }

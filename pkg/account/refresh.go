@@ -21,9 +21,12 @@ const (
 )
 
 // beginLogin starts a login, which is a family of refresh tokens for one device. The transaction holds the account's
-// lock, so no login begins after the account was closed. Errors: EAccountClosed.
+// lock, so no login begins after the account was closed. Errors: EAccountClosed, EInvalid (the device's name).
 func (s *Service) beginLogin(ctx context.Context, tx *store.Tx, a billing.Account) (Session, error) {
 	if err := a.Closed(); err != nil {
+		return Session{}, err
+	}
+	if err := billing.CheckShown("/device_name", deviceOf(ctx)); err != nil {
 		return Session{}, err
 	}
 	if err := makeRoom(ctx, tx, a.ID); err != nil {
@@ -93,6 +96,9 @@ func (s *Service) refresh(ctx context.Context, raw string) (Session, error) {
 		case refused != nil && refused.Code == billing.ETooMany:
 			return nil
 		case refused != nil:
+			tx.Report(billing.SecurityEvent{
+				Kind: billing.SecurityTokenReused, Account: login.AccountID, Session: login.ID,
+			})
 			return tx.RevokeLogin(ctx, login.AccountID, login.ID) // committed with the refusal
 		}
 		if err := s.use(ctx, tx, token); err != nil {

@@ -112,9 +112,11 @@ func (s *Service) ServiceKey(ctx context.Context, secret string) (billing.Servic
 	switch now := s.db.Now(); {
 	case k.RevokedAt != nil:
 		s.metrics.KeyRefused(metric.KeyRevoked)
+		billing.SecurityEvent{Kind: billing.SecurityKeyRefused, Key: k.ID}.Log(ctx, s.log)
 		return k, billing.Errorf(billing.EUnauthorized, "The service key %s was revoked.", k.ID)
 	case !k.Lives(now):
 		s.metrics.KeyRefused(metric.KeyExpired)
+		billing.SecurityEvent{Kind: billing.SecurityKeyRefused, Key: k.ID}.Log(ctx, s.log)
 		return k, billing.Errorf(billing.EUnauthorized, "The service key %s has expired.", k.ID)
 	}
 	err = s.keys.use(k, s.db.Now(), func() { s.noteUse(ctx, k.ID) })

@@ -43,10 +43,14 @@ func (s *Service) Logins(ctx context.Context, c token.Claims) ([]billing.Login, 
 	return s.db.Logins(ctx, c.Account, s.db.Now(), maxLogins)
 }
 
-// NameLogin gives a live login of the caller's account another name. Errors: ENotFound, EUnauthorized, EAccountClosed.
+// NameLogin gives a live login of the caller's account another name. Errors: EInvalid, ENotFound, EUnauthorized,
+// EAccountClosed.
 func (s *Service) NameLogin(
 	ctx context.Context, c token.Claims, id billing.SessionID, name string,
 ) (l billing.Login, err error) {
+	if err := billing.CheckShown("/name", name); err != nil {
+		return l, err
+	}
 	err = s.db.InTx(ctx, func(tx *store.Tx) error {
 		if _, err := tx.LockOpen(ctx, c.Account, c.Login); err != nil {
 			return gone(err)

@@ -154,6 +154,7 @@ func outrun(kind billing.AttemptKind, seen, counted billing.AttemptCount, now ti
 
 // holdBack refuses an attempt, after a pause if few are held. Errors: ETooMany, always.
 func (s *Service) holdBack(ctx context.Context, wait time.Duration) error {
+	billing.SecurityEvent{Kind: billing.SecurityLoginRefused}.Log(ctx, s.log)
 	s.pause(ctx)
 	return &billing.Error{
 		Code: billing.ETooMany, Message: "Too many attempts. Wait before the next one.",

@@ -13,7 +13,7 @@ const (
 	AttemptPair     AttemptKind = "pair"     // passwords from an address for one account
 	AttemptAccount  AttemptKind = "account"  // passwords for an account, from any address that is not known there
 	AttemptOwn      AttemptKind = "own"      // passwords for an account from an address that is known there
-	AttemptRegister AttemptKind = "register" // registrations from an address
+	AttemptRegister AttemptKind = "register" // registrations and first exchanges from an address
 	AttemptMail     AttemptKind = "mail"     // mails that an address asked for
 	AttemptToken    AttemptKind = "token"    // tokens from an address that are not known
 	// AttemptKnown is no count: the row says that an address logged in to an account before.

@@ -16,7 +16,7 @@ type ExchangedToken struct {
 	Digest  string // of what it says
 	LoginID SessionID
 	UsedAt  time.Time // for the first time
-	EndsAt  time.Time // from then on it is refused in any case
+	EndsAt  time.Time // from then on it is refused in any case, whatever max_age is
 }
 
 // LinkedIdentity is an Identity as its account keeps it.

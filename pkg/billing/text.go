@@ -18,6 +18,17 @@ func Blank(s string) bool {
 	})
 }
 
+// CheckShown refuses a text that people see in a list and that may hide what it says: it has a control character, such
+// as a newline, or an invisible one, such as U+202E, which writes what follows from right to left. Errors: EInvalid.
+func CheckShown(pointer, s string) error {
+	for _, r := range s {
+		if unicode.In(r, unicode.Cc, unicode.Cf) {
+			return Invalid(pointer, "must have no control characters and no invisible ones, such as U+%04X", r)
+		}
+	}
+	return nil
+}
+
 // NeedReason refuses a reason that says nothing to the person who reads it later. Errors: EInvalid.
 func NeedReason(reason string) error {
 	if Blank(reason) {

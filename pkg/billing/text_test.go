@@ -2,6 +2,7 @@ package billing_test
 
 import (
 	"crypto/rand"
+	"errors"
 	"strings"
 	"testing"
 
@@ -86,6 +87,28 @@ func TestBlank(t *testing.T) {
 	for _, s := range []string{"a", " x ", "?", "7", "ä", "е\u0301", "理", "ب", "\u200bok", "€", "👍", "👨\u200d👩"} {
 		if billing.Blank(s) || billing.NeedReason(s) != nil {
 			t.Errorf("%q is no reason", s)
+		}
+	}
+}
+
+// TestCheckShown proves that a text with a control character or an invisible one is refused by its number, and that
+// letters of any script, emoji and spaces are not.
+func TestCheckShown(t *testing.T) {
+	t.Parallel()
+	for _, fine := range []string{"", "My phone", "Téléphone d’Åsa", "我的手机", "📱 2", "هاتفي"} {
+		if err := billing.CheckShown("/name", fine); err != nil {
+			t.Errorf("%q: %v", fine, err)
+		}
+	}
+	for bad, number := range map[string]string{
+		"a\u202eb": "U+202E", "\u2066x": "U+2066", "a\nb": "U+000A", "\u200b": "U+200B", "\x7f": "U+007F",
+		"\u061c": "U+061C",
+	} {
+		err := billing.CheckShown("/name", bad)
+		var e *billing.Error
+		if !errors.As(err, &e) || e.Code != billing.EInvalid || e.Fields[0].Pointer != "/name" ||
+			!strings.Contains(e.Fields[0].Message, number) {
+			t.Errorf("%q: %v", bad, err)
 		}
 	}
 }

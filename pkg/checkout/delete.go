@@ -63,6 +63,7 @@ func (s *Service) DeleteAccount(
 			)
 		}
 		a.DeletingAt = &tx.Now
+		tx.Report(billing.SecurityEvent{Kind: billing.SecurityDeleted, Account: id, By: string(id)})
 		return closeForGood(ctx, tx, id)
 	})
 	return a, err

@@ -49,6 +49,7 @@ func (in *Inbox) noteRefusal(ctx context.Context, body []byte) {
 	case e.Livemode != in.livemode:
 		cause = "an endpoint of the other mode (live or test) than the server's key sends here: delete it"
 	}
+	billing.SecurityEvent{Kind: billing.SecuritySignature, Count: n}.Log(ctx, in.log)
 	in.log.WarnContext(ctx, "a webhook was refused: it matches none of the secrets in STRIPE_WEBHOOK_SECRET", "refused", n, "likely_cause", cause,
 		"claims_event", storableID(e.ID), "claims_type", storableID(e.Type))
 	err := in.db.InTx(ctx, func(tx *store.Tx) error { return tx.CountRefused(ctx, n) })

@@ -116,6 +116,35 @@ func TestUsedTokenIsNoFault(t *testing.T) {
 	}
 }
 
+// TestLoginReasons proves for each code what a login that failed with it is counted as. A code that is added must be
+// added here, with a decision.
+func TestLoginReasons(t *testing.T) {
+	t.Parallel()
+	want := map[billing.Code]LoginReason{
+		billing.EUnauthorized: LoginWrong, billing.EIDTokenUsed: LoginUsed, billing.ETooMany: LoginThrottled,
+		billing.EAccountClosed: LoginClosed, billing.EPasswordLoginOff: LoginOff,
+	}
+	for _, code := range []billing.Code{
+		billing.EInvalid, billing.EForbidden, billing.ELoginTooOld, billing.EActionRequired, billing.ERequestCap,
+		billing.EDailyCap, billing.ENotFound, billing.EConflict, billing.EEmailTaken, billing.ESubscriptionExists,
+		billing.EInsufficientPoints, billing.EPaymentRequired, billing.EKeyReused, billing.EStripeUnavailable,
+		billing.EStripeRefused, billing.EUnavailable, billing.EIssuerUnavailable, billing.EInternal,
+	} {
+		want[code] = LoginError
+	}
+	declared := map[string][]string{}
+	constants(t, "../billing/errors.go", declared)
+	if len(declared["Code"]) != len(want) {
+		t.Errorf("there are %d codes, and %d are decided", len(declared["Code"]), len(want))
+	}
+	for _, text := range declared["Code"] {
+		code := billing.Code(text)
+		if got := LoginReasonOf(billing.Errorf(code, "x")); got != want[code] {
+			t.Errorf("%s is counted as %s, want %q", code, got, want[code])
+		}
+	}
+}
+
 // constants adds the typed text constants of a file.
 func constants(t *testing.T, path string, to map[string][]string) {
 	t.Helper()

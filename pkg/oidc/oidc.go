@@ -49,7 +49,7 @@ type Token struct {
 	// Once names the token if it opens one login only, whatever form its signature has. It is "" for a token without a
 	// nonce, which an app may show again as long as it is accepted.
 	Once   string
-	EndsAt time.Time // from then on it is refused in any case
+	EndsAt time.Time // from then on it is refused in any case, also if max_age is raised in the meantime
 }
 
 // ErrExpired is the cause of EUnauthorized for a token that its issuer signed, and that is too old by now.
@@ -97,11 +97,12 @@ func (all *Issuers) Verify(ctx context.Context, raw, nonce string) (Token, error
 	return i.proof(c, token.Expiry), nil
 }
 
-// proof returns what an accepted token proves.
+// proof returns what an accepted token proves. Its end is that of the longest max_age that there may be: a token that
+// is forgotten at the end of a shorter one would open a second login once the operator raises it.
 func (s Settings) proof(c claims, expiry time.Time) Token {
 	t := Token{
 		Identity: billing.Identity{Issuer: c.Issuer, Subject: c.Subject, Email: s.believed(c)},
-		EndsAt:   time.Unix(int64(c.IssuedAt), 0).Add(s.maxAge()),
+		EndsAt:   time.Unix(int64(c.IssuedAt), 0).Add(maxMaxAge),
 	}
 	if expiry.Before(t.EndsAt) {
 		t.EndsAt = expiry

@@ -32,6 +32,9 @@ func (webhookActionRow) TableName() string { return "webhook_actions" }
 // InsertAdminAction records what an admin did to an account or to an endpoint. The caller holds the lock of the account
 // or the endpoint.
 func (tx *Tx) InsertAdminAction(ctx context.Context, a billing.AdminAction) error {
+	if e, ok := billing.SecurityEventOf(a); ok {
+		tx.Report(e)
+	}
 	if a.WebhookID != "" {
 		return translate(tx.q(ctx).Create(&webhookActionRow{
 			ID:        string(a.ID),

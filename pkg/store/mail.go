@@ -166,6 +166,7 @@ func (tx *Tx) DeleteOldMail(ctx context.Context) error {
 
 // SetPassword gives another password to an account whose lock this transaction holds.
 func (tx *Tx) SetPassword(ctx context.Context, id billing.AccountID, hash string) error {
+	tx.Report(billing.SecurityEvent{Kind: billing.SecurityPasswordChanged, Account: id})
 	return tx.saveAccount(ctx, id, map[string]any{"password_hash": hash})
 }
 

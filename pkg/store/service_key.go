@@ -61,6 +61,7 @@ func (r reads) ServiceKeys(ctx context.Context, before billing.KeyID, limit int)
 
 // InsertServiceKey appends a key and the digest of its secret.
 func (tx *Tx) InsertServiceKey(ctx context.Context, k billing.ServiceKey, digest string) error {
+	tx.Report(billing.SecurityEvent{Kind: billing.SecurityKeyCreated, Key: k.ID, By: string(k.CreatedBy)})
 	scopes := make([]string, len(k.Scopes))
 	for i, s := range k.Scopes {
 		scopes[i] = string(s)
@@ -79,8 +80,12 @@ func (tx *Tx) InsertServiceKey(ctx context.Context, k billing.ServiceKey, digest
 
 // RevokeServiceKey revokes a key, unless it is revoked already.
 func (tx *Tx) RevokeServiceKey(ctx context.Context, id billing.KeyID, by billing.AdminID) error {
-	return translate(tx.q(ctx).Model(&serviceKeyRow{}).Where("id = ? AND revoked_at IS NULL", string(id)).
-		Updates(map[string]any{"revoked_at": stamp{tx.Now}, "revoked_by": nullable(by)}).Error)
+	done := tx.q(ctx).Model(&serviceKeyRow{}).Where("id = ? AND revoked_at IS NULL", string(id)).
+		Updates(map[string]any{"revoked_at": stamp{tx.Now}, "revoked_by": nullable(by)})
+	if done.RowsAffected > 0 {
+		tx.Report(billing.SecurityEvent{Kind: billing.SecurityKeyRevoked, Key: id, By: string(by)})
+	}
+	return translate(done.Error)
 }
 
 // UseServiceKey records that a key was used now, unless a use after the given time is recorded already.

@@ -11,6 +11,7 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"log/slog"
 	"strings"
 	"time"
 
@@ -41,6 +42,7 @@ type DB struct {
 	listener any // *pgxpool.Pool on PostgreSQL, for LISTEN
 	before   func(ctx context.Context, tx *Tx, f *Facts) error
 	metrics  *metric.Metrics // nil: nothing is counted
+	security *slog.Logger    // nil: security events are not logged
 	written  chan struct{}
 	lane     *lane
 	gates    gates
@@ -113,6 +115,8 @@ type Tx struct {
 	wanted  *string // the types that endpoints want, once they have been read
 	rings   bool    // whether there is something to deliver after the commit
 
+	security []billing.SecurityEvent // to be logged after the commit
+
 	collected *[]billing.Delivery // of a batch of moves, which inserts them together; otherwise nil
 }
 
@@ -139,6 +143,7 @@ func (d *DB) inTx(ctx context.Context, span trace.Span, fn func(tx *Tx) error) e
 	for try := 1; ; try++ {
 		var rings bool
 		var facts *Facts
+		var security []billing.SecurityEvent
 		err := d.db.WithContext(ctx).Transaction(func(g *gorm.DB) error {
 			tx := &Tx{reads: reads{g, span}, Now: now, sql: g.Statement.ConnPool.(*sql.Tx), dialect: d.dialect}
 			if d.before != nil || d.metrics != nil {
@@ -152,11 +157,12 @@ func (d *DB) inTx(ctx context.Context, span trace.Span, fn func(tx *Tx) error) e
 					return err
 				}
 			}
-			rings, facts = tx.rings, tx.facts
+			rings, facts, security = tx.rings, tx.facts, tx.security
 			return nil
 		})
 		if err == nil {
 			d.committed(facts, rings)
+			d.logSecurity(ctx, security)
 			return nil
 		}
 		if !lostRace(err) || try == maxTries {
