@@ -128,9 +128,12 @@ func (m *runMetrics) Collect(out chan<- prometheus.Metric) {
 // outgoingMetrics shows the state of outgoing events. It reads the database at each scrape, so every replica shows the
 // same values.
 type outgoingMetrics struct {
-	db                                 *store.DB
-	pending, oldest, delivered, failed *prometheus.Desc
+	db                                            *store.DB
+	pending, oldest, delivered, failed, endpoints *prometheus.Desc
 }
+
+// endpointStates are the states of an operator's endpoint.
+var endpointStates = []string{"active", "paused", "disabled"}
 
 func newOutgoingMetrics(db *store.DB) *outgoingMetrics {
 	describe := func(name, help string) *prometheus.Desc { return prometheus.NewDesc(name, help, nil, nil) }
@@ -151,12 +154,15 @@ func newOutgoingMetrics(db *store.DB) *outgoingMetrics {
 			"pointsync_outgoing_events_failed_total",
 			"Outgoing events that were given up at the present endpoints, ever.",
 		),
+		endpoints: prometheus.NewDesc(
+			"pointsync_outgoing_endpoints", "The operator's endpoints that get events.", []string{"state"}, nil,
+		),
 	}
 }
 
 // Describe sends the descriptions of the metrics.
 func (m *outgoingMetrics) Describe(out chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{m.pending, m.oldest, m.delivered, m.failed} {
+	for _, d := range []*prometheus.Desc{m.pending, m.oldest, m.delivered, m.failed, m.endpoints} {
 		out <- d
 	}
 }
@@ -165,6 +171,9 @@ func (m *outgoingMetrics) Describe(out chan<- *prometheus.Desc) {
 func (m *outgoingMetrics) Collect(out chan<- prometheus.Metric) {
 	ctx, cancel := context.WithTimeout(context.Background(), scrapePatience)
 	defer cancel()
+	if hooks, err := m.db.Webhooks(ctx); err == nil {
+		m.collectEndpoints(hooks, out)
+	}
 	o, err := m.db.Outgoing(ctx)
 	if err != nil {
 		return
@@ -177,4 +186,21 @@ func (m *outgoingMetrics) Collect(out chan<- prometheus.Metric) {
 	out <- prometheus.MustNewConstMetric(m.oldest, prometheus.GaugeValue, waited)
 	out <- prometheus.MustNewConstMetric(m.delivered, prometheus.CounterValue, float64(o.Delivered))
 	out <- prometheus.MustNewConstMetric(m.failed, prometheus.CounterValue, float64(o.Failed))
+}
+
+func (m *outgoingMetrics) collectEndpoints(hooks []billing.Webhook, out chan<- prometheus.Metric) {
+	n, now := map[string]int{}, time.Now() // the machine's clock, as for pauses
+	for _, w := range hooks {
+		switch {
+		case w.DisabledAt != nil:
+			n["disabled"]++
+		case w.PausedAt(now):
+			n["paused"]++
+		default:
+			n["active"]++
+		}
+	}
+	for _, state := range endpointStates {
+		out <- prometheus.MustNewConstMetric(m.endpoints, prometheus.GaugeValue, float64(n[state]), state)
+	}
 }

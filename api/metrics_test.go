@@ -10,6 +10,7 @@ import (
 
 	"github.com/pointsync/pointsync/pkg/audit"
 	"github.com/pointsync/pointsync/pkg/billing"
+	"github.com/pointsync/pointsync/pkg/store"
 )
 
 // TestRunMetrics proves that the metrics show the results of the last walks over all accounts and when they ended.
@@ -25,6 +26,37 @@ func TestRunMetrics(t *testing.T) {
 		} {
 			c.expect(strings.Contains(page, want), "the metrics have %q: %s", want, page)
 		}
+	})
+}
+
+// TestWebhookEndpoints proves that the metrics show how many of the operator's endpoints are disabled or paused, and
+// that the list of endpoints says so too. A pause that is over is not shown.
+func TestWebhookEndpoints(t *testing.T) {
+	t.Parallel()
+	eachWorld(t, func(t *testing.T, w *world) {
+		past, soon := time.Now().Add(-time.Minute), time.Now().Add(time.Hour)
+		for n, hook := range []billing.Webhook{
+			{}, {PausedUntil: &past}, {PausedUntil: &soon}, {DisabledAt: &past, DisabledWhy: "it responded 410 Gone"},
+			{PausedUntil: &soon, DisabledAt: &past, DisabledWhy: "it responded 410 Gone"},
+		} {
+			hook.ID, hook.URL = billing.NewWebhookID(w.Now().Add(time.Duration(n)*time.Second)), "https://example.com/"
+			must(t, w.db.InTx(t.Context(), func(tx *store.Tx) error {
+				_, err := tx.InsertWebhook(t.Context(), hook, 16)
+				return err
+			}))
+		}
+		admin := w.admin(t)
+		for state, want := range map[string]float64{"active": 2, "paused": 1, "disabled": 2} {
+			admin.counts(want, `pointsync_outgoing_endpoints{state="`+state+`"}`)
+		}
+		paused := 0
+		list := admin.call(http.StatusOK, http.MethodGet, "/admin/webhooks", nil)
+		for _, hook := range list.list("webhooks") {
+			if hook.(map[string]any)["paused_until"] != nil {
+				paused++
+			}
+		}
+		admin.expect(paused == 2, "%d are paused: %s", paused, list.raw)
 	})
 }
 

@@ -40,6 +40,7 @@ func (e AdminAccountRole) Valid() bool {
 const (
 	DeliveryStatusDelivered DeliveryStatus = "delivered"
 	DeliveryStatusFailed    DeliveryStatus = "failed"
+	DeliveryStatusMissed    DeliveryStatus = "missed"
 	DeliveryStatusPending   DeliveryStatus = "pending"
 )
 
@@ -49,6 +50,8 @@ func (e DeliveryStatus) Valid() bool {
 	case DeliveryStatusDelivered:
 		return true
 	case DeliveryStatusFailed:
+		return true
+	case DeliveryStatusMissed:
 		return true
 	case DeliveryStatusPending:
 		return true
@@ -357,6 +360,7 @@ const (
 	OutgoingTypePointsSpent         OutgoingType = "points.spent"
 	OutgoingTypeSubscriptionChanged OutgoingType = "subscription.changed"
 	OutgoingTypeTopUpNeedsAttention OutgoingType = "top_up.needs_attention"
+	OutgoingTypeWebhookDisabled     OutgoingType = "webhook.disabled"
 )
 
 // Valid indicates whether the value is a known member of the OutgoingType enum.
@@ -387,6 +391,8 @@ func (e OutgoingType) Valid() bool {
 	case OutgoingTypeSubscriptionChanged:
 		return true
 	case OutgoingTypeTopUpNeedsAttention:
+		return true
+	case OutgoingTypeWebhookDisabled:
 		return true
 	default:
 		return false
@@ -492,6 +498,27 @@ func (e ProblemType) Valid() bool {
 	case ProblemUnsupportedMediaType:
 		return true
 	case ProblemValidation:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ResendRequestStatuses.
+const (
+	ResendRequestStatusesDelivered ResendRequestStatuses = "delivered"
+	ResendRequestStatusesFailed    ResendRequestStatuses = "failed"
+	ResendRequestStatusesMissed    ResendRequestStatuses = "missed"
+)
+
+// Valid indicates whether the value is a known member of the ResendRequestStatuses enum.
+func (e ResendRequestStatuses) Valid() bool {
+	switch e {
+	case ResendRequestStatusesDelivered:
+		return true
+	case ResendRequestStatusesFailed:
+		return true
+	case ResendRequestStatusesMissed:
 		return true
 	default:
 		return false
@@ -736,6 +763,7 @@ func (e FindAccountsParamsParked) Valid() bool {
 const (
 	ListDeliveriesParamsStatusDelivered ListDeliveriesParamsStatus = "delivered"
 	ListDeliveriesParamsStatusFailed    ListDeliveriesParamsStatus = "failed"
+	ListDeliveriesParamsStatusMissed    ListDeliveriesParamsStatus = "missed"
 	ListDeliveriesParamsStatusPending   ListDeliveriesParamsStatus = "pending"
 )
 
@@ -745,6 +773,8 @@ func (e ListDeliveriesParamsStatus) Valid() bool {
 	case ListDeliveriesParamsStatusDelivered:
 		return true
 	case ListDeliveriesParamsStatusFailed:
+		return true
+	case ListDeliveriesParamsStatusMissed:
 		return true
 	case ListDeliveriesParamsStatusPending:
 		return true
@@ -1037,10 +1067,10 @@ type Deleted struct {
 
 // Delivery defines model for Delivery.
 type Delivery struct {
-	// AccountId Null for a test.
+	// AccountId Null for an event about no account.
 	AccountId *string `json:"account_id"`
 
-	// Attempts How many times it was sent.
+	// Attempts How many times it was sent. A response that asked to wait by `Retry-After` is not counted, up to 100 times.
 	Attempts int64 `json:"attempts"`
 
 	// CreatedAt When the event was written.
@@ -1061,7 +1091,7 @@ type Delivery struct {
 	// NextAttemptAt Null if the next attempt is due at once, or if there is none.
 	NextAttemptAt *billing.Time `json:"next_attempt_at"`
 
-	// Status Whether the event waits for its next attempt, was delivered, or was given up.
+	// Status Whether the event waits for its next attempt, was delivered, was given up, or was missed while the endpoint was disabled.
 	Status DeliveryStatus `json:"status"`
 
 	// TriedAt When it was last sent; null before the first attempt.
@@ -1071,7 +1101,7 @@ type Delivery struct {
 	Type string `json:"type"`
 }
 
-// DeliveryStatus Whether the event waits for its next attempt, was delivered, or was given up.
+// DeliveryStatus Whether the event waits for its next attempt, was delivered, was given up, or was missed while the endpoint was disabled.
 type DeliveryStatus string
 
 // DeliveryPage defines model for DeliveryPage.
@@ -1599,7 +1629,7 @@ type OutgoingEvent struct {
 
 // OutgoingEventData The account as the transaction left it, and what the event is about. Ignore members that you do not know.
 type OutgoingEventData struct {
-	// AccountId The account's id, `acc_…`. Left out in `webhook.test`.
+	// AccountId The account's id, `acc_…`. Left out in `webhook.test` and `webhook.disabled`.
 	AccountId *string `json:"account_id,omitempty"`
 
 	// Entry The movement of points that the event is about. Every points event except points.low has it.
@@ -1625,6 +1655,9 @@ type OutgoingEventData struct {
 
 	// Version Grows with every change. Of two events about an account, the one with the higher version is newer.
 	Version *int64 `json:"version,omitempty"`
+
+	// Webhook The endpoint that was disabled, only in webhook.disabled.
+	Webhook *OutgoingEventWebhook `json:"webhook,omitempty"`
 }
 
 // OutgoingEventEntry The movement of points that the event is about. Every points event except points.low has it.
@@ -1701,6 +1734,18 @@ type OutgoingEventTopUp struct {
 
 // OutgoingEventTopUpStatus Always the same: only a top-up that stopped has an event.
 type OutgoingEventTopUpStatus string
+
+// OutgoingEventWebhook The endpoint that was disabled, only in webhook.disabled.
+type OutgoingEventWebhook struct {
+	// DisabledAt When it was disabled.
+	DisabledAt billing.Time `json:"disabled_at"`
+
+	// Id The endpoint's id, `whk_…`.
+	Id string `json:"id"`
+
+	// Reason Why it was disabled.
+	Reason string `json:"reason"`
+}
 
 // OutgoingType defines model for OutgoingType.
 type OutgoingType string
@@ -1934,6 +1979,36 @@ type RegistrationRequest struct {
 
 	// Token What a mail's link carries after `#…=`.
 	Token MailToken `json:"token"`
+}
+
+// ResendRequest defines model for ResendRequest.
+type ResendRequest struct {
+	// Cursor The `next_cursor` of the previous response.
+	Cursor *string `json:"cursor,omitempty"`
+
+	// From Only events that were written at this time or later.
+	From *billing.Time `json:"from,omitempty"`
+
+	// Statuses Only events with one of these statuses; failed and missed if it is left out or empty.
+	Statuses *[]ResendRequestStatuses `json:"statuses,omitempty"`
+
+	// To Only events that were written before this time.
+	To *billing.Time `json:"to,omitempty"`
+
+	// Types Only events of these types; all types if it is left out or empty.
+	Types *[]OutgoingType `json:"types,omitempty"`
+}
+
+// ResendRequestStatuses defines model for ResendRequest.Statuses.
+type ResendRequestStatuses string
+
+// Resent defines model for Resent.
+type Resent struct {
+	// NextCursor For the member `cursor` of the next request; null if no more events match.
+	NextCursor *string `json:"next_cursor"`
+
+	// Resent How many events wait now because of this request.
+	Resent int64 `json:"resent"`
 }
 
 // ScheduledChange The plan and quantity that the subscription will have from `at` on; null if no change is scheduled.
@@ -2592,7 +2667,7 @@ type Webhook struct {
 	// Delivered How many events were delivered, ever.
 	Delivered int64 `json:"delivered"`
 
-	// DisabledAt When the endpoint returned 410 Gone. No event is written for it until it is saved again.
+	// DisabledAt When the endpoint returned 410 Gone. Until it is saved again, its events are kept as missed.
 	DisabledAt *billing.Time `json:"disabled_at"`
 
 	// DisabledReason Why nothing is sent; null while events are sent.
@@ -2604,8 +2679,14 @@ type Webhook struct {
 	// Id The endpoint's id, `whk_…`.
 	Id string `json:"id"`
 
-	// OldSecretUntil Until then the previous secret signs as well.
+	// OldSecretUntil Until then the previous secret signs as well. Older ones end before it. Null if none signs any more.
 	OldSecretUntil *billing.Time `json:"old_secret_until"`
+
+	// PausedUntil Nothing is sent before this time, because the endpoint returned 429 or 503 with a `Retry-After`. Null if it is not paused.
+	PausedUntil *billing.Time `json:"paused_until"`
+
+	// Secrets How many secrets sign now: the current one, and those that were rolled in the last 24 hours.
+	Secrets int64 `json:"secrets"`
 
 	// Types Null means all types.
 	Types *[]OutgoingType `json:"types"`
@@ -3025,6 +3106,9 @@ type AddWebhookJSONRequestBody = WebhookRequest
 // ChangeWebhookJSONRequestBody defines body for ChangeWebhook for application/json ContentType.
 type ChangeWebhookJSONRequestBody = WebhookRequest
 
+// ResendDeliveriesJSONRequestBody defines body for ResendDeliveries for application/json ContentType.
+type ResendDeliveriesJSONRequestBody = ResendRequest
+
 // ChangeEmailJSONRequestBody defines body for ChangeEmail for application/json ContentType.
 type ChangeEmailJSONRequestBody = EmailChange
 
@@ -3201,6 +3285,9 @@ type ServerInterface interface {
 	// ResendDelivery Deliver an event again
 	// (POST /admin/webhooks/{webhook_id}/deliveries/{event_id}/resend)
 	ResendDelivery(ctx echo.Context, webhookId WebhookID, eventId EventID) error
+	// ResendDeliveries Deliver again what an endpoint has missed
+	// (POST /admin/webhooks/{webhook_id}/resend)
+	ResendDeliveries(ctx echo.Context, webhookId WebhookID) error
 	// RollWebhook Give an endpoint a new secret
 	// (POST /admin/webhooks/{webhook_id}/roll)
 	RollWebhook(ctx echo.Context, webhookId WebhookID) error
@@ -4212,6 +4299,22 @@ func (w *ServerInterfaceWrapper) ResendDelivery(ctx echo.Context) error {
 	return err
 }
 
+// ResendDeliveries converts echo context to params.
+func (w *ServerInterfaceWrapper) ResendDeliveries(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "webhook_id" -------------
+	var webhookId WebhookID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "webhook_id", ctx.Param("webhook_id"), &webhookId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter webhook_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ResendDeliveries(ctx, webhookId)
+	return err
+}
+
 // RollWebhook converts echo context to params.
 func (w *ServerInterfaceWrapper) RollWebhook(ctx echo.Context) error {
 	var err error
@@ -5000,6 +5103,7 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.POST(options.BaseURL+"/admin/webhooks/:webhook_id/test", wrapper.TestWebhook, options.OperationMiddlewares["testWebhook"]...)
 	router.GET(options.BaseURL+"/admin/webhooks/:webhook_id/deliveries", wrapper.ListDeliveries, options.OperationMiddlewares["listDeliveries"]...)
 	router.POST(options.BaseURL+"/admin/webhooks/:webhook_id/deliveries/:event_id/resend", wrapper.ResendDelivery, options.OperationMiddlewares["resendDelivery"]...)
+	router.POST(options.BaseURL+"/admin/webhooks/:webhook_id/resend", wrapper.ResendDeliveries, options.OperationMiddlewares["resendDeliveries"]...)
 	router.GET(options.BaseURL+"/points/holds", wrapper.ListHolds, options.OperationMiddlewares["listHolds"]...)
 	router.POST(options.BaseURL+"/points/holds", wrapper.CreateHold, options.OperationMiddlewares["createHold"]...)
 	router.GET(options.BaseURL+"/points/holds/:hold_id", wrapper.GetHold, options.OperationMiddlewares["getHold"]...)
@@ -10507,6 +10611,182 @@ func (response ResendDelivery503ApplicationProblemPlusJSONResponse) VisitResendD
 	return err
 }
 
+type ResendDeliveriesRequestObject struct {
+	WebhookId WebhookID `json:"webhook_id"`
+	Body      *ResendDeliveriesJSONRequestBody
+}
+
+type ResendDeliveriesResponseObject interface {
+	VisitResendDeliveriesResponse(w http.ResponseWriter) error
+}
+
+type ResendDeliveries202JSONResponse Resent
+
+func (response ResendDeliveries202JSONResponse) VisitResendDeliveriesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(202)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ResendDeliveries400ApplicationProblemPlusJSONResponse struct {
+	ValidationApplicationProblemPlusJSONResponse
+}
+
+func (response ResendDeliveries400ApplicationProblemPlusJSONResponse) VisitResendDeliveriesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ResendDeliveries401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response ResendDeliveries401ApplicationProblemPlusJSONResponse) VisitResendDeliveriesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ResendDeliveries403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response ResendDeliveries403ApplicationProblemPlusJSONResponse) VisitResendDeliveriesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ResendDeliveries404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response ResendDeliveries404ApplicationProblemPlusJSONResponse) VisitResendDeliveriesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ResendDeliveries409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response ResendDeliveries409ApplicationProblemPlusJSONResponse) VisitResendDeliveriesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ResendDeliveries413ApplicationProblemPlusJSONResponse struct {
+	TooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response ResendDeliveries413ApplicationProblemPlusJSONResponse) VisitResendDeliveriesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ResendDeliveries415ApplicationProblemPlusJSONResponse struct {
+	MediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response ResendDeliveries415ApplicationProblemPlusJSONResponse) VisitResendDeliveriesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ResendDeliveries429ApplicationProblemPlusJSONResponse struct {
+	TooManyApplicationProblemPlusJSONResponse
+}
+
+func (response ResendDeliveries429ApplicationProblemPlusJSONResponse) VisitResendDeliveriesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ResendDeliveries503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response ResendDeliveries503ApplicationProblemPlusJSONResponse) VisitResendDeliveriesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type RollWebhookRequestObject struct {
 	WebhookId WebhookID `json:"webhook_id"`
 }
@@ -10589,6 +10869,25 @@ func (response RollWebhook404ApplicationProblemPlusJSONResponse) VisitRollWebhoo
 	}
 	w.Header().Set("Content-Type", "application/problem+json")
 	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RollWebhook409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response RollWebhook409ApplicationProblemPlusJSONResponse) VisitRollWebhookResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(409)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -16578,6 +16877,9 @@ type StrictServerInterface interface {
 	// ResendDelivery Deliver an event again
 	// (POST /admin/webhooks/{webhook_id}/deliveries/{event_id}/resend)
 	ResendDelivery(ctx context.Context, request ResendDeliveryRequestObject) (ResendDeliveryResponseObject, error)
+	// ResendDeliveries Deliver again what an endpoint has missed
+	// (POST /admin/webhooks/{webhook_id}/resend)
+	ResendDeliveries(ctx context.Context, request ResendDeliveriesRequestObject) (ResendDeliveriesResponseObject, error)
 	// RollWebhook Give an endpoint a new secret
 	// (POST /admin/webhooks/{webhook_id}/roll)
 	RollWebhook(ctx context.Context, request RollWebhookRequestObject) (RollWebhookResponseObject, error)
@@ -17904,6 +18206,54 @@ func (sh *strictHandler) ResendDelivery(ctx echo.Context, webhookId WebhookID, e
 		return err
 	} else if validResponse, ok := response.(ResendDeliveryResponseObject); ok {
 		return validResponse.VisitResendDeliveryResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ResendDeliveries operation middleware
+func (sh *strictHandler) ResendDeliveries(ctx echo.Context, webhookId WebhookID) error {
+	var request ResendDeliveriesRequestObject
+
+	request.WebhookId = webhookId
+
+	var body ResendDeliveriesJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ResendDeliveries(ctx.Request().Context(), request.(ResendDeliveriesRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ResendDeliveries")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ResendDeliveriesResponseObject); ok {
+		return validResponse.VisitResendDeliveriesResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}

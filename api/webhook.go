@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"time"
 
 	"github.com/pointsync/pointsync/pkg/billing"
 	"github.com/pointsync/pointsync/pkg/outbox"
@@ -87,6 +88,28 @@ func (s *server) ResendDelivery(
 	return ResendDelivery202JSONResponse(toAPIDelivery(d)), nil
 }
 
+// ResendDeliveries delivers many events again.
+func (s *server) ResendDeliveries(
+	ctx context.Context, r ResendDeliveriesRequestObject,
+) (ResendDeliveriesResponseObject, error) {
+	sent, err := s.post.ResendMany(ctx, admin(ctx), billing.WebhookID(r.WebhookId), fromAPIResend(*r.Body))
+	if err != nil {
+		return nil, err
+	}
+	return ResendDeliveries202JSONResponse{Resent: int64(sent.Events), NextCursor: optional(string(sent.Last))}, nil
+}
+
+func fromAPIResend(r ResendRequest) billing.DeliveryFilter {
+	return billing.DeliveryFilter{
+		Statuses: each(value(r.Statuses), func(s ResendRequestStatuses) billing.DeliveryStatus {
+			return billing.DeliveryStatus(s)
+		}),
+		Types: each(value(r.Types), func(t OutgoingType) billing.OutgoingType { return billing.OutgoingType(t) }),
+		From:  fromAPITime(r.From), To: fromAPITime(r.To),
+		After: billing.MessageID(value(r.Cursor)),
+	}
+}
+
 func fromAPIWebhook(r WebhookRequest) outbox.Endpoint {
 	e := outbox.Endpoint{URL: r.Url}
 	for _, t := range value(r.Types) {
@@ -95,16 +118,24 @@ func fromAPIWebhook(r WebhookRequest) outbox.Endpoint {
 	return e
 }
 
-// toAPIWebhook leaves out the secrets.
+// toAPIWebhook leaves out the secrets, and what has ended by the machine's clock, by which we sign and send.
 func toAPIWebhook(w billing.Webhook) Webhook {
+	now := time.Now()
+	old := w.OldSecretsAt(now)
 	out := Webhook{
 		Id:             string(w.ID),
 		Url:            w.URL,
 		CreatedAt:      billing.Time(w.CreatedAt),
-		OldSecretUntil: (*billing.Time)(w.OldUntil),
+		Secrets:        int64(len(old)) + 1,
 		DisabledAt:     (*billing.Time)(w.DisabledAt),
 		DisabledReason: optional(w.DisabledWhy),
 		Delivered:      w.Delivered, Failed: w.Failed,
+	}
+	if len(old) > 0 {
+		out.OldSecretUntil = (*billing.Time)(&old[len(old)-1].Until)
+	}
+	if w.PausedAt(now) {
+		out.PausedUntil = (*billing.Time)(w.PausedUntil)
 	}
 	if w.Types != nil {
 		types := each(w.Types, func(t billing.OutgoingType) OutgoingType { return OutgoingType(t) })

@@ -121,6 +121,17 @@ func (c *client) wantsToBeTold() {
 		c.next(came, secret).header.Get("webhook-id") == tested.text("event_id"),
 		"sent again under its id, and the old secret signs too",
 	)
+	c.expect(rolled.number("webhook.secrets") == 2, "both sign: %s", rolled.raw)
+	c.comesToSay("/metrics", "pointsync_outgoing_events_pending 0\n")
+	many := admin.call(
+		http.StatusAccepted, http.MethodPost, path+"/resend",
+		map[string]any{"statuses": []string{"delivered"}, "types": []string{"points.low"}},
+	)
+	c.expect(
+		many.number("resent") == 1 && many.at("next_cursor") == nil &&
+			c.next(came, secret).header.Get("webhook-id") == low.header.Get("webhook-id"),
+		"all of a type are sent again: %s", many.raw,
+	)
 
 	list := admin.call(http.StatusOK, http.MethodGet, "/admin/webhooks", nil)
 	c.expect(
@@ -133,6 +144,7 @@ func (c *client) wantsToBeTold() {
 		len(first.list("deliveries")) == 2 && len(rest.list("deliveries")) == 3 && rest.at("next_cursor") == nil,
 		"five on two pages: %s %s", first.raw, rest.raw,
 	)
+	c.comesToSay("/metrics", "pointsync_outgoing_endpoints{state=\"active\"} 1\n")
 	failed := admin.call(http.StatusOK, http.MethodGet, path+"/deliveries?status=failed", nil)
 	c.expect(len(failed.list("deliveries")) == 0, "none failed: %s", failed.raw)
 	changed := admin.call(
@@ -140,7 +152,7 @@ func (c *client) wantsToBeTold() {
 	)
 	c.expect(changed.at("types") == nil && changed.text("url") == url+"/else", "changed: %s", changed.raw)
 	// the last one is counted after it arrived
-	c.comesToSay("/metrics", "pointsync_outgoing_events_delivered_total 6\n")
+	c.comesToSay("/metrics", "pointsync_outgoing_events_delivered_total 7\n")
 	c.comesToSay("/metrics", "pointsync_outgoing_events_pending 0\n")
 	admin.comesToSay(
 		"/admin/accounts/"+c.claims().text("sub")+"/timeline", "points.low to "+made.text("webhook.id")+": delivered",
@@ -158,7 +170,9 @@ func (c *client) wantsToBeTold() {
 		did = append(did, string(d.Action))
 	}
 	c.expect(
-		slices.Equal(did, []string{"webhook.remove", "webhook.change", "webhook.roll", "webhook.add"}),
+		slices.Equal(did, []string{
+			"webhook.remove", "webhook.change", "webhook.resend", "webhook.roll", "webhook.add",
+		}),
 		"what the admin did is noted, latest first: %q", did,
 	)
 }
@@ -235,6 +249,23 @@ func TestWebhookRefusals(t *testing.T) {
 				"resend of an id that is none", http.MethodPost, gone + "/deliveries/evt_1/resend", nil, nil, 400,
 				"validation", "event_id",
 			},
+			{"resend of many", http.MethodPost, gone + "/resend", `{}`, nil, 404, "not-found", ""},
+			{
+				"resend of what waits", http.MethodPost, gone + "/resend", `{"statuses":["pending"]}`, nil, 400,
+				"validation", "/statuses/0",
+			},
+			{
+				"resend of a test", http.MethodPost, gone + "/resend", `{"types":["webhook.test"]}`, nil, 400,
+				"validation", "/types/0",
+			},
+			{
+				"resend from later on", http.MethodPost, gone + "/resend",
+				`{"from":"2026-01-02T00:00:00Z","to":"2026-01-01T00:00:00Z"}`, nil, 400, "validation", "/to",
+			},
+			{
+				"resend after no event", http.MethodPost, gone + "/resend", `{"cursor":"1"}`, nil, 400, "validation",
+				"/cursor",
+			},
 			{"no threshold", http.MethodPut, "/points/threshold", `{}`, nil, 400, "validation", "/points"},
 			{
 				"a negative threshold", http.MethodPut, "/points/threshold", `{"points":-1}`, nil, 400, "validation",
@@ -269,6 +300,7 @@ func TestWebhookRefusals(t *testing.T) {
 			{"roll", http.MethodPost, path + "/roll", nil, nil, 404, "not-found", ""},
 			{"test", http.MethodPost, path + "/test", nil, nil, 404, "not-found", ""},
 			{"look", http.MethodGet, path + "/deliveries", nil, nil, 404, "not-found", ""},
+			{"resend of many", http.MethodPost, path + "/resend", `{}`, nil, 404, "not-found", ""},
 			{"resend", http.MethodPost, path + "/deliveries/" + tested + "/resend", nil, nil, 404, "not-found", ""},
 		} {
 			t.Run("stranger "+r.name, func(t *testing.T) { r.holds(t, c.other()) })

@@ -18,6 +18,7 @@ type webhooksCmd struct {
 	Add     webhooksAddCmd     `cmd:"" help:"Add an endpoint that receives events, and print its secret, once."`
 	Remove  webhooksRemoveCmd  `cmd:"" help:"Delete an endpoint, its secrets and its deliveries."`
 	Roll    webhooksRollCmd    `cmd:"" help:"Give an endpoint a new secret and print it, once. For 24 hours the old one signs too."`
+	Resend  webhooksResendCmd  `cmd:"" help:"Send an endpoint again what failed, and what it missed while disabled."`
 	History webhooksHistoryCmd `cmd:"" help:"Who added, changed, rolled and removed endpoints, latest first."`
 }
 
@@ -54,8 +55,12 @@ func (l webhooksListCmd) Run(ctx context.Context) error {
 }
 
 func webhooksTable(hooks []billing.Webhook) table {
-	t := table{columns: []string{"webhook", "address", "types", "delivered", "failed", "disabled"}}
+	t := table{columns: []string{"webhook", "address", "types", "delivered", "failed", "paused_until", "disabled"}}
 	for _, h := range hooks {
+		var pause *time.Time
+		if h.PausedAt(time.Now()) {
+			pause = h.PausedUntil
+		}
 		types := "all"
 		if h.Types != nil {
 			names := make([]string, len(h.Types))
@@ -64,7 +69,7 @@ func webhooksTable(hooks []billing.Webhook) table {
 			}
 			types = strings.Join(names, ",")
 		}
-		t.add(h.ID, h.URL, cell{h.Types, types}, h.Delivered, h.Failed, h.DisabledWhy)
+		t.add(h.ID, h.URL, cell{h.Types, types}, h.Delivered, h.Failed, timeCell(pause, ""), h.DisabledWhy)
 	}
 	return t
 }
@@ -125,13 +130,47 @@ func (r webhooksRollCmd) Run(ctx context.Context) error {
 		if err != nil {
 			return fmt.Errorf("webhook %s: %w", r.ID, err)
 		}
-		say := fmt.Sprintf(
-			"secret   %s\nuntil    %s the old one signs as well", w.Secret.Reveal(),
-			w.OldUntil.UTC().Format(time.RFC3339),
-		)
-		return tell(r.JSON, say, map[string]any{
-			"webhook": w.ID, "secret": w.Secret.Reveal(), "old_until": w.OldUntil,
-		})
+		say, until := "secret   "+w.Secret.Reveal(), time.Time{}
+		for _, old := range w.OldSecrets {
+			until = old.Until.UTC() // the last one is that of the secret before
+			say += "\nuntil    " + until.Format(time.RFC3339) + " an old one signs as well"
+		}
+		return tell(r.JSON, say, map[string]any{"webhook": w.ID, "secret": w.Secret.Reveal(), "old_until": until})
+	})
+}
+
+type webhooksResendCmd struct {
+	ID     string     `arg:"" help:"whk_…"`
+	Status []string   `help:"Which events: failed, missed, delivered." default:"failed,missed"`
+	Types  []string   `help:"Only these types, such as points.low,order.fulfilled."`
+	From   *time.Time `help:"Only events since this time, such as 2026-03-01T00:00:00Z."`
+	To     *time.Time `help:"Only events before this time."`
+
+	outcome
+	target
+}
+
+// Run makes the events pending again, page by page. A running server sends them.
+func (r webhooksResendCmd) Run(ctx context.Context) error {
+	return r.withPost(ctx, func(_ *store.DB, post *outbox.Post) error {
+		f := billing.DeliveryFilter{From: r.From, To: r.To}
+		for _, s := range r.Status {
+			f.Statuses = append(f.Statuses, billing.DeliveryStatus(s))
+		}
+		for _, t := range r.Types {
+			f.Types = append(f.Types, billing.OutgoingType(t))
+		}
+		sum := 0
+		for more := true; more; {
+			sent, err := post.ResendMany(ctx, "", billing.WebhookID(r.ID), f)
+			if err != nil {
+				return fmt.Errorf("webhook %s, after %d events: %w", r.ID, sum, err)
+			}
+			sum += sent.Events
+			f.After, more = sent.Last, sent.Last != ""
+		}
+		say := fmt.Sprintf("%d events will be sent again.", sum)
+		return tell(r.JSON, say, map[string]any{"webhook": r.ID, "resent": sum})
 	})
 }
 

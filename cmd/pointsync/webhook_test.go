@@ -41,6 +41,12 @@ func TestWebhooksCommands(t *testing.T) {
 		); !strings.Contains(said, "whsec_") || strings.Contains(said, secret) {
 			t.Errorf("roll says %q", said)
 		}
+		said = p.run(0, "webhooks", "resend", id, "--from", "2026-01-01T00:00:00Z", "--types", "points.low", "--json")
+		if said != "{\n  \"resent\": 0,\n  \"webhook\": \""+id+"\"\n}\n" {
+			t.Errorf("resend says %q", said)
+		}
+		p.run(1, "webhooks", "resend", id, "--status", "pending")
+		p.run(1, "webhooks", "resend", "whk_01jd0000000000000000000000")
 		p.run(1, "webhooks", "add", "http://127.0.0.1:9/")
 		p.with("POINTSYNC_ALLOW_LOCAL_WEBHOOKS=true").run(0, "webhooks", "add", "http://127.0.0.1:9/")
 		p.run(1, "webhooks", "add", "https://example.com", "--types", "points.lost")

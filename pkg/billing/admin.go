@@ -48,5 +48,6 @@ const (
 	ActionWebhookAdd    ActionKind = "webhook.add"
 	ActionWebhookChange ActionKind = "webhook.change"
 	ActionWebhookRoll   ActionKind = "webhook.roll"
+	ActionWebhookResend ActionKind = "webhook.resend" // many deliveries at once
 	ActionWebhookRemove ActionKind = "webhook.remove"
 )

@@ -18,7 +18,8 @@ const (
 	OutOrderFailed         OutgoingType = "order.failed"
 	OutTopUpAttention      OutgoingType = "top_up.needs_attention"
 	OutAccountDeleted      OutgoingType = "account.deleted"
-	OutTest                OutgoingType = "webhook.test" // on request, to one endpoint
+	OutWebhookDisabled     OutgoingType = "webhook.disabled" // to the other endpoints
+	OutTest                OutgoingType = "webhook.test"     // on request, to one endpoint
 )
 
 // OutgoingTypes are all types that an endpoint can subscribe to. A test goes only to the endpoint that it is requested
@@ -27,5 +28,5 @@ var OutgoingTypes = []OutgoingType{
 	OutPointsGranted, OutPointsSpent, OutPointsExpired, OutPointsClawedBack, OutPointsRestored, OutPointsCorrected,
 	OutPointsLow,
 	OutSubscriptionChanged, OutOrderFulfilled, OutOrderRefunded, OutOrderFailed, OutTopUpAttention,
-	OutAccountDeleted,
+	OutAccountDeleted, OutWebhookDisabled,
 }

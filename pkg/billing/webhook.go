@@ -36,12 +36,33 @@ type Webhook struct {
 	URL         string
 	Types       []OutgoingType // nil: all of them, also those that are added later
 	Secret      SigningSecret
-	OldSecret   SigningSecret // also signs until OldUntil
-	OldUntil    *time.Time
-	Round       int64 // grows whenever a job begins to deliver, so that a job requested later differs from it
-	Delivered   int64 // how many events were delivered, in total
-	Failed      int64 // how many were given up, in total
+	OldSecrets  []OldSecret // oldest first; may hold some that have ended
+	Round       int64       // grows whenever a job begins to deliver, so that a job requested later differs from it
+	Delivered   int64       // how many events were delivered, in total
+	Failed      int64       // how many were given up, in total
 	CreatedAt   time.Time
+	PausedUntil *time.Time // nothing is sent before, by the machine's clock; may be past
 	DisabledAt  *time.Time
 	DisabledWhy string
+}
+
+// OldSecret is a secret that was rolled. It signs as well until its own time, by the machine's clock.
+type OldSecret struct {
+	Secret SigningSecret
+	Until  time.Time
+}
+
+// OldSecretsAt returns the old secrets that still sign at a time, oldest first.
+func (w Webhook) OldSecretsAt(now time.Time) (sign []OldSecret) {
+	for _, s := range w.OldSecrets {
+		if now.Before(s.Until) {
+			sign = append(sign, s)
+		}
+	}
+	return sign
+}
+
+// PausedAt reports whether the endpoint has asked to be sent nothing at a time.
+func (w Webhook) PausedAt(now time.Time) bool {
+	return w.PausedUntil != nil && now.Before(*w.PausedUntil)
 }

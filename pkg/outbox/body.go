@@ -25,6 +25,18 @@ type data struct {
 	TopUp        *topUp            `json:"top_up,omitempty"`       // top_up.needs_attention
 }
 
+// aboutEndpoint is the data of webhook.disabled, which concerns no account. It has no address: an operator may have put
+// a secret in it.
+type aboutEndpoint struct {
+	Webhook endpoint `json:"webhook"`
+}
+
+type endpoint struct {
+	ID         billing.WebhookID `json:"id"`
+	DisabledAt billing.Time      `json:"disabled_at"`
+	Reason     string            `json:"reason"`
+}
+
 type points struct {
 	Available billing.Points `json:"available"`
 	Held      billing.Points `json:"held"`

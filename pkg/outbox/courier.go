@@ -2,12 +2,11 @@ package outbox
 
 import (
 	"context"
+	"encoding/json"
 	"log/slog"
 	"math/rand/v2"
 	"net/http"
 	"time"
-
-	"golang.org/x/sync/errgroup"
 
 	"github.com/pointsync/pointsync/pkg/billing"
 	"github.com/pointsync/pointsync/pkg/store"
@@ -20,13 +19,13 @@ var delays = []time.Duration{
 }
 
 const (
-	atOnce = 8   // accounts whose events are sent at a time, to one endpoint
-	batch  = 100 // deliveries that are read at once
 	// runTime is how long one job delivers before it makes room for another. With one more attempt it stays below a
 	// job's timeout.
 	runTime = 20 * time.Second
 	// lease is how long an endpoint stays taken if the process of its job died.
 	lease = 45 * time.Second
+	// maxPutOff is how often an endpoint may put off an event by Retry-After before that counts as an attempt.
+	maxPutOff = 100
 )
 
 // Courier delivers outgoing events.
@@ -48,8 +47,9 @@ func NewCourier(db *store.DB, local bool, now func() time.Time, log *slog.Logger
 // Run delivers what is due at an endpoint, for a while. One job at a time does that; busy reports that another one is
 // doing it now.
 //
-// The events of one account form a line: each is first tried after the one before it, and one that fails does not delay
-// the rest. next is when the endpoint must be looked at again, or nil if nothing waits. Errors: the database's.
+// Accounts take turns, as turns describes. The events of one account are first tried one after another; one that fails
+// does not delay the rest. next is when the endpoint must be looked at again, or nil if nothing waits. Errors: the
+// database's.
 func (c *Courier) Run(ctx context.Context, id billing.WebhookID) (next *time.Time, busy bool, err error) {
 	began := c.now()
 	until := began.Add(lease).UTC().Truncate(time.Microsecond)
@@ -62,7 +62,10 @@ func (c *Courier) Run(ctx context.Context, id billing.WebhookID) (next *time.Tim
 	if err != nil || !ok {
 		return nil, known && err == nil, err
 	}
-	runErr := c.deliver(ctx, w, began.Add(runTime))
+	var runErr error
+	if !w.PausedAt(began) {
+		runErr = c.deliver(ctx, w, began.Add(runTime))
+	}
 	// This also runs if the job was cut off, so that no one has to wait until the lease expires.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 	defer cancel()
@@ -73,70 +76,52 @@ func (c *Courier) Run(ctx context.Context, id billing.WebhookID) (next *time.Tim
 	if err != nil {
 		return nil, false, err
 	}
-	next, err = c.db.NextDelivery(ctx, id)
+	next, err = c.next(ctx, id)
 	return next, false, err
 }
 
-// deliver makes attempts until nothing is due, the endpoint is gone for good, or the time is up.
-func (c *Courier) deliver(ctx context.Context, w billing.Webhook, end time.Time) error {
-	for c.now().Before(end) {
-		due, err := c.db.DueDeliveries(ctx, w.ID, c.now(), batch)
-		if err != nil || len(due) == 0 {
-			return err
-		}
-		lines := map[billing.AccountID][]billing.Delivery{}
-		for _, d := range due {
-			lines[d.AccountID] = append(lines[d.AccountID], d)
-		}
-		group, together := errgroup.WithContext(ctx)
-		group.SetLimit(atOnce)
-		for _, line := range lines {
-			group.Go(func() error {
-				for _, d := range line {
-					if !c.now().Before(end) {
-						return nil
-					}
-					if gone, err := c.attempt(together, w, d); err != nil || gone {
-						return err
-					}
-				}
-				return nil
-			})
-		}
-		if err := group.Wait(); err != nil {
-			return err
-		}
-		if now, err := c.db.Webhook(ctx, w.ID); err != nil || now.DisabledAt != nil {
-			return unless(err, billing.ENotFound)
-		} else {
-			w = now // a secret may have been rolled in the meantime
-		}
+// next returns when an endpoint must be looked at again, or nil if nothing waits there.
+func (c *Courier) next(ctx context.Context, id billing.WebhookID) (*time.Time, error) {
+	next, err := c.db.NextDelivery(ctx, id)
+	if err != nil || next == nil {
+		return nil, err
 	}
-	return nil
+	w, err := c.db.Webhook(ctx, id)
+	if err != nil {
+		return nil, unless(err, billing.ENotFound) // removed in the meantime
+	}
+	if w.PausedUntil != nil && w.PausedUntil.After(*next) {
+		return w.PausedUntil, nil
+	}
+	return next, nil
 }
 
-// attempt sends one event and records the result. An attempt that was cut off is not recorded: no one knows whether it
-// arrived, so it is made again.
-func (c *Courier) attempt(ctx context.Context, w billing.Webhook, d billing.Delivery) (gone bool, err error) {
+// attempt sends one event and records the result. over reports that nothing more can be sent now: the endpoint is gone,
+// or has asked to wait. An attempt that was cut off is not recorded: no one knows whether it arrived, so it is made
+// again.
+func (c *Courier) attempt(ctx context.Context, w billing.Webhook, d billing.Delivery) (over bool, err error) {
 	a := send(ctx, c.client, w, d, c.now())
 	if ctx.Err() != nil {
 		return false, ctx.Err()
 	}
-	after := c.outcome(d, a)
-	gone = a.status == http.StatusGone
+	pause := a.pause(c.now())
+	after := c.outcome(d, a, pause)
+	gone, ends := a.status == http.StatusGone, false
 	err = c.db.InTx(ctx, func(tx *store.Tx) error {
 		hook, err := tx.LockWebhook(ctx, w.ID) // before any delivery, as everywhere
 		if err != nil {
 			return unless(err, billing.ENotFound) // removed in the meantime
 		}
-		if err := tx.SaveAttempt(ctx, d, after); err != nil || !gone {
+		if err := tx.SaveAttempt(ctx, d, after); err != nil {
 			return err
 		}
-		hook.DisabledAt, hook.DisabledWhy = &tx.Now, "it responded 410 Gone"
-		if err := tx.SaveWebhook(ctx, hook); err != nil {
-			return err
+		switch ends = gone && hook.DisabledAt == nil; {
+		case ends:
+			return disable(ctx, tx, hook)
+		case pause > 0:
+			return c.putOff(ctx, tx, hook, pause)
 		}
-		return tx.GiveUpDeliveries(ctx, w.ID, disabled(hook))
+		return nil
 	})
 	if err == nil && after.Status == billing.DeliveryFailed {
 		c.log.WarnContext(
@@ -144,13 +129,55 @@ func (c *Courier) attempt(ctx context.Context, w billing.Webhook, d billing.Deli
 			after.Attempts, "error", a.err,
 		)
 	}
-	return gone, err
+	if err == nil && ends {
+		c.log.WarnContext(ctx, "a webhook was disabled", "webhook", w.ID, "reason", goneReason)
+	}
+	return gone || pause > 0, err
 }
 
-// outcome returns a delivery as it is after an attempt.
-func (c *Courier) outcome(d billing.Delivery, a answer) billing.Delivery {
+// goneReason is why an endpoint is disabled.
+const goneReason = "it responded 410 Gone"
+
+// disable ends an endpoint that wants nothing more, fails what waits for it, and tells the other endpoints.
+func disable(ctx context.Context, tx *store.Tx, w billing.Webhook) error {
+	w.DisabledAt, w.DisabledWhy = &tx.Now, goneReason
+	if err := tx.SaveWebhook(ctx, w); err != nil {
+		return err
+	}
+	body, err := json.Marshal(event{
+		billing.OutWebhookDisabled, billing.Time(tx.Now),
+		aboutEndpoint{endpoint{w.ID, billing.Time(tx.Now), goneReason}},
+	})
+	if err != nil {
+		return err
+	}
+	if err := tx.InsertDeliveriesBut(ctx, w.ID, billing.Delivery{
+		ID: billing.NewMessageID(time.Now()), Type: billing.OutWebhookDisabled, Body: string(body), CreatedAt: tx.Now,
+	}); err != nil {
+		return err
+	}
+	return tx.GiveUpDeliveries(ctx, w.ID, disabled(w))
+}
+
+// putOff pauses an endpoint. Of two pauses the one that ends later counts.
+func (c *Courier) putOff(ctx context.Context, tx *store.Tx, w billing.Webhook, pause time.Duration) error {
+	until := c.now().Add(pause).UTC().Truncate(time.Microsecond)
+	if w.PausedUntil != nil && !until.After(*w.PausedUntil) {
+		return nil
+	}
+	w.PausedUntil = &until
+	return tx.SaveWebhook(ctx, w)
+}
+
+// outcome returns a delivery as it is after an attempt. If the endpoint asked to wait, it was none: the event keeps its
+// place and its attempts. An endpoint that asks each time would keep an event for ever, so that is limited.
+func (c *Courier) outcome(d billing.Delivery, a answer, pause time.Duration) billing.Delivery {
 	now := c.now().UTC().Truncate(time.Microsecond)
 	d.TriedAt, d.LastStatus, d.LastError = &now, a.status, a.err
+	if pause > 0 && d.PutOff < maxPutOff {
+		d.PutOff++
+		return d
+	}
 	d.Attempts++
 	switch {
 	case a.err == "":
@@ -158,8 +185,8 @@ func (c *Courier) outcome(d billing.Delivery, a answer) billing.Delivery {
 	case int(d.Attempts) > len(delays) || a.status == http.StatusGone:
 		d.Status = billing.DeliveryFailed
 	default:
-		pause := delays[d.Attempts-1]
-		d.NextAt = now.Add(pause + rand.N(pause/5+1)) // so an endpoint that comes back does not get all at once
+		delay := delays[d.Attempts-1]
+		d.NextAt = now.Add(delay + rand.N(delay/5+1)) // so an endpoint that comes back does not get all at once
 	}
 	return d
 }

@@ -12,6 +12,9 @@ var (
 	IsLocal = isLocal
 	Lease   = lease
 
+	MaxPause  = maxPause
+	MaxPutOff = int64(maxPutOff)
+
 	Threshold = threshold
 )
 

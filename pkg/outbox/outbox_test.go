@@ -188,7 +188,7 @@ func TestEventAndFactAreOne(t *testing.T) {
 }
 
 // Proves that endpoints get the events that they subscribed to and nothing else, each event under one id. An event that
-// no one wants is not written.
+// no one wants is not written. What a disabled endpoint misses is kept.
 func TestWanted(t *testing.T) {
 	t.Parallel()
 	eachOffice(t, func(o *office) {
@@ -203,7 +203,7 @@ func TestWanted(t *testing.T) {
 		spends, lows, all := o.add(
 			"https://example.com/1", billing.OutPointsSpent,
 		), o.add("https://example.com/2", billing.OutPointsLow), o.add("https://example.com/3")
-		off := o.add("https://example.com/4")
+		off := o.add("https://example.com/4", billing.OutPointsLow)
 		o.disable(off)
 		id := o.account(low)
 		o.spend(id, 1)
@@ -218,8 +218,11 @@ func TestWanted(t *testing.T) {
 		) {
 			t.Errorf("who wants all is told %v", got)
 		}
-		if o.sent(all)[1].ID != o.sent(spends)[0].ID || o.sent(all)[2].ID != o.sent(lows)[0].ID || count() != 5 {
-			t.Error("an event has an id for each endpoint, or went to one that is disabled")
+		if o.sent(all)[1].ID != o.sent(spends)[0].ID || o.sent(all)[2].ID != o.sent(lows)[0].ID || count() != 6 {
+			t.Error("an event has an id for each endpoint, or one was written for no endpoint")
+		}
+		if missed := o.sent(off); len(missed) != 1 || missed[0].Status != billing.DeliveryMissed {
+			t.Errorf("who is disabled missed %+v", missed)
 		}
 	})
 }

@@ -21,9 +21,13 @@ const (
 	MaxWebhooks = 16
 	// OldSecretLives is how long a rolled secret still signs together with the new one.
 	OldSecretLives = 24 * time.Hour
+	// MaxSecrets limits the secrets that sign at a time: each makes the header and the work of every delivery larger.
+	MaxSecrets = 5
 	// secretBytes is the number of bytes that the scheme recommends.
 	secretBytes = 32
 	maxURL      = 2000
+	// MaxResent limits what one request sends again, because that is one transaction.
+	MaxResent = 1000
 )
 
 // Endpoint is an endpoint's address, and the types of events that it wants. Types nil means all.
@@ -58,12 +62,13 @@ func (p *Post) Add(ctx context.Context, by billing.AdminID, e Endpoint) (w billi
 		if err != nil {
 			return err
 		}
-		return note(ctx, tx, by, billing.ActionWebhookAdd, w)
+		return note(ctx, tx, by, billing.ActionWebhookAdd, w, wanted(w))
 	})
 	return w, err
 }
 
-// Change sets an endpoint's address and types, and enables it if it was disabled. Errors: EInvalid, ENotFound.
+// Change sets an endpoint's address and types. It enables an endpoint that was disabled, and ends a pause. Errors:
+// EInvalid, ENotFound.
 func (p *Post) Change(
 	ctx context.Context, by billing.AdminID, id billing.WebhookID, e Endpoint,
 ) (billing.Webhook, error) {
@@ -71,33 +76,46 @@ func (p *Post) Change(
 	if err != nil {
 		return billing.Webhook{}, err
 	}
-	return p.save(ctx, by, billing.ActionWebhookChange, id, func(w *billing.Webhook) {
-		w.URL, w.Types, w.DisabledAt, w.DisabledWhy = e.URL, e.Types, nil, ""
+	return p.save(ctx, by, billing.ActionWebhookChange, id, func(w *billing.Webhook) error {
+		w.URL, w.Types, w.DisabledAt, w.DisabledWhy, w.PausedUntil = e.URL, e.Types, nil, "", nil
+		return nil
 	})
 }
 
-// Roll gives an endpoint a new secret. Its current secret still signs too for OldSecretLives; an older one is deleted.
-// Errors: ENotFound.
+// Roll gives an endpoint a new secret. Its current secret still signs too for OldSecretLives, and so do older ones
+// until their own time. Errors: ENotFound, and EConflict if MaxSecrets sign already.
 func (p *Post) Roll(ctx context.Context, by billing.AdminID, id billing.WebhookID) (billing.Webhook, error) {
-	return p.save(ctx, by, billing.ActionWebhookRoll, id, func(w *billing.Webhook) {
-		until := time.Now().Add(OldSecretLives) // by the machine's clock, like signatures
-		w.OldSecret, w.OldUntil, w.Secret = w.Secret, &until, newSecret()
+	return p.save(ctx, by, billing.ActionWebhookRoll, id, func(w *billing.Webhook) error {
+		now := time.Now() // the machine's clock, as for signatures
+		old := w.OldSecretsAt(now)
+		if len(old)+1 >= MaxSecrets {
+			return billing.Errorf(
+				billing.EConflict,
+				"%d secrets of this webhook sign already. The oldest ends at %s; roll again after that.", MaxSecrets,
+				old[0].Until.UTC().Format(time.RFC3339),
+			)
+		}
+		w.OldSecrets = append(old, billing.OldSecret{Secret: w.Secret, Until: now.Add(OldSecretLives)})
+		w.Secret = newSecret()
+		return nil
 	})
 }
 
 func (p *Post) save(
 	ctx context.Context, by billing.AdminID, did billing.ActionKind, id billing.WebhookID,
-	change func(*billing.Webhook),
+	change func(*billing.Webhook) error,
 ) (w billing.Webhook, err error) {
 	err = p.db.InTx(ctx, func(tx *store.Tx) error {
 		if w, err = tx.LockWebhook(ctx, id); err != nil {
 			return unknown(err)
 		}
-		change(&w)
+		if err := change(&w); err != nil {
+			return err
+		}
 		if err := tx.SaveWebhook(ctx, w); err != nil {
 			return err
 		}
-		return note(ctx, tx, by, did, w)
+		return note(ctx, tx, by, did, w, wanted(w))
 	})
 	return w, err
 }
@@ -112,21 +130,27 @@ func (p *Post) Remove(ctx context.Context, by billing.AdminID, id billing.Webhoo
 		if err := tx.DeleteWebhook(ctx, id); err != nil {
 			return err
 		}
-		return note(ctx, tx, by, billing.ActionWebhookRemove, w)
+		return note(ctx, tx, by, billing.ActionWebhookRemove, w, wanted(w))
 	})
 }
 
-// note records who did what to an endpoint, and how that left it. Of the address it keeps only the host: an operator
-// may have put a secret in the rest, and these records outlive endpoints.
-func note(ctx context.Context, tx *store.Tx, by billing.AdminID, did billing.ActionKind, w billing.Webhook) error {
-	types := "everything"
-	if w.Types != nil {
-		names := make([]string, len(w.Types))
-		for i, t := range w.Types {
-			names[i] = string(t)
-		}
-		types = strings.Join(names, ", ")
+// wanted lists the types that an endpoint wants.
+func wanted(w billing.Webhook) string {
+	if w.Types == nil {
+		return "everything"
 	}
+	names := make([]string, len(w.Types))
+	for i, t := range w.Types {
+		names[i] = string(t)
+	}
+	return strings.Join(names, ", ")
+}
+
+// note records who did what to an endpoint, and about what. Of the address it keeps only the host: an operator may have
+// put a secret in the rest, and these records outlive endpoints.
+func note(
+	ctx context.Context, tx *store.Tx, by billing.AdminID, did billing.ActionKind, w billing.Webhook, what string,
+) error {
 	u, err := url.Parse(w.URL)
 	if err != nil {
 		return errors.New("outbox: the address of an endpoint is not valid") // the cause would repeat it
@@ -136,7 +160,7 @@ func note(ctx context.Context, tx *store.Tx, by billing.AdminID, did billing.Act
 		WebhookID: w.ID,
 		AdminID:   by,
 		Action:    did,
-		Reason:    u.Host + ": " + types,
+		Reason:    u.Host + ": " + what,
 		CreatedAt: tx.Now,
 	})
 }
@@ -184,7 +208,8 @@ func (p *Post) Resend(
 			return err
 		}
 		again := before
-		again.Status, again.Attempts, again.NextAt, again.DeliveredAt = billing.DeliveryPending, 0, store.AtOnce, nil
+		again.Status, again.Attempts, again.PutOff = billing.DeliveryPending, 0, 0
+		again.NextAt, again.DeliveredAt = store.AtOnce, nil
 		if err := tx.SaveAttempt(ctx, before, again); err != nil {
 			return err
 		}
@@ -192,6 +217,48 @@ func (p *Post) Resend(
 		return err
 	})
 	return d, err
+}
+
+// Resent is the result of ResendMany.
+type Resent struct {
+	Events int
+	Last   billing.MessageID // if there are more: where the next request continues
+}
+
+// ResendMany delivers events to an endpoint again that ended or were missed, each under its id and with all its
+// attempts: the first MaxResent that the filter selects. What waits already is not selected, so a repeat does no harm.
+// No status selects what failed or was missed. Errors: EInvalid, ENotFound, and EConflict if the endpoint is disabled.
+func (p *Post) ResendMany(
+	ctx context.Context, by billing.AdminID, id billing.WebhookID, f billing.DeliveryFilter,
+) (r Resent, err error) {
+	if f.From != nil && f.To != nil && !f.From.Before(*f.To) {
+		return r, billing.Invalid("/to", "must be later than from")
+	}
+	for _, t := range f.Types {
+		if !slices.Contains(billing.OutgoingTypes, t) {
+			return r, billing.Invalid("/types", "holds an unknown type")
+		}
+	}
+	if len(f.Statuses) == 0 {
+		f.Statuses = []billing.DeliveryStatus{billing.DeliveryFailed, billing.DeliveryMissed}
+	}
+	for _, s := range f.Statuses {
+		if s != billing.DeliveryFailed && s != billing.DeliveryMissed && s != billing.DeliveryDelivered {
+			return r, billing.Invalid("/statuses", "must be failed, missed or delivered")
+		}
+	}
+	err = p.db.InTx(ctx, func(tx *store.Tx) error {
+		w, err := tx.LockWebhook(ctx, id)
+		if err := enabled(w, err); err != nil {
+			return err
+		}
+		r.Events, r.Last, err = tx.ResendDeliveries(ctx, id, f, MaxResent)
+		if err != nil || r.Events == 0 {
+			return err
+		}
+		return note(ctx, tx, by, billing.ActionWebhookResend, w, "events sent again: "+strconv.Itoa(r.Events))
+	})
+	return r, err
 }
 
 func enabled(w billing.Webhook, err error) error {

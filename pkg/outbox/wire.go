@@ -24,12 +24,33 @@ const (
 	// maxAnswer is how many bytes of an answer are read and thrown away, so that the connection can be used again.
 	maxAnswer   = 64 << 10
 	maxErrorLen = 300
+	// minPause and maxPause limit what a Retry-After can ask for. The first keeps "0" from asking for a storm, and the
+	// second keeps a mistake from silencing an endpoint for days.
+	minPause = time.Second
+	maxPause = time.Hour
 )
 
 // answer is the result of one attempt.
 type answer struct {
-	status int64  // 0 if there was none
-	err    string // "" if the endpoint accepted
+	status     int64  // 0 if there was none
+	err        string // "" if the endpoint accepted
+	retryAfter string // the header
+}
+
+// pause returns how long the endpoint asks to be sent nothing, or 0 if it does not ask.
+func (a answer) pause(now time.Time) time.Duration {
+	if a.status != http.StatusTooManyRequests && a.status != http.StatusServiceUnavailable {
+		return 0
+	}
+	seconds, err := strconv.ParseUint(a.retryAfter, 10, 32)
+	if err == nil || errors.Is(err, strconv.ErrRange) { // ErrRange: the number is the largest
+		return min(max(time.Duration(seconds)*time.Second, minPause), maxPause)
+	}
+	at, err := http.ParseTime(a.retryAfter)
+	if err != nil {
+		return 0
+	}
+	return min(max(at.Sub(now), minPause), maxPause)
 }
 
 // newClient returns a client that sends to endpoints. It follows no redirect, because the signature is for one address
@@ -85,7 +106,10 @@ func send(ctx context.Context, client *http.Client, w billing.Webhook, d billing
 	defer resp.Body.Close()
 	_, _ = io.CopyN(io.Discard, resp.Body, maxAnswer) // the status alone decides
 	if resp.StatusCode < 200 || resp.StatusCode > 299 {
-		return answer{int64(resp.StatusCode), "the endpoint responded " + strconv.Itoa(resp.StatusCode)}
+		return answer{
+			int64(resp.StatusCode), "the endpoint responded " + strconv.Itoa(resp.StatusCode),
+			strings.TrimSpace(resp.Header.Get("Retry-After")),
+		}
 	}
 	return answer{status: int64(resp.StatusCode)}
 }
@@ -104,11 +128,11 @@ func endSpan(span trace.Span, w billing.Webhook, resp *http.Response, err error)
 	span.End(err)
 }
 
-// sign signs with the secret, and also with the previous one while that is valid.
+// sign signs with the secret, and also with each old one until its time.
 func sign(w billing.Webhook, d billing.Delivery, now time.Time) (string, error) {
 	secrets := []billing.SigningSecret{w.Secret}
-	if w.OldUntil != nil && now.Before(*w.OldUntil) {
-		secrets = append(secrets, w.OldSecret)
+	for _, old := range w.OldSecretsAt(now) {
+		secrets = append(secrets, old.Secret)
 	}
 	var signatures []string
 	for _, s := range secrets {

@@ -2,13 +2,16 @@ package outbox_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/pointsync/pointsync/pkg/billing"
 	"github.com/pointsync/pointsync/pkg/outbox"
+	"github.com/pointsync/pointsync/pkg/store"
 )
 
 // Proves that nothing is sent to this machine unless that is allowed, whatever the address is called.
@@ -49,7 +52,7 @@ func TestRoll(t *testing.T) {
 		w := o.listens(rc)
 		rolled, err := o.post.Roll(context.Background(), "", w.ID)
 		must(t, err)
-		if rolled.Secret == w.Secret || rolled.OldSecret != w.Secret {
+		if rolled.Secret == w.Secret || len(rolled.OldSecrets) != 1 || rolled.OldSecrets[0].Secret != w.Secret {
 			t.Fatal("the secret was not rolled")
 		}
 		for _, key := range []billing.SigningSecret{w.Secret, rolled.Secret} {
@@ -74,6 +77,61 @@ func TestRoll(t *testing.T) {
 	})
 }
 
+// Proves that after two rolls within a day all three secrets sign, each old one until the end of its own 24 hours. If
+// MaxSecrets sign, the next roll is refused and changes nothing, until the oldest has ended.
+func TestRollTwice(t *testing.T) {
+	t.Parallel()
+	eachOffice(t, func(o *office) {
+		ctx := context.Background()
+		w := o.listens(newReceiver(t, nil))
+		o.account(1)
+		d, secrets := o.sent(w)[0], []billing.SigningSecret{w.Secret}
+		roll := func(earlier time.Duration) (billing.Webhook, error) { // as if the rolls before were earlier
+			must(t, o.db.InTx(ctx, func(tx *store.Tx) error {
+				w, err := tx.LockWebhook(ctx, w.ID)
+				for n := range w.OldSecrets {
+					w.OldSecrets[n].Until = w.OldSecrets[n].Until.Add(-earlier)
+				}
+				return errors.Join(err, tx.SaveWebhook(ctx, w))
+			}))
+			rolled, err := o.post.Roll(ctx, "", w.ID)
+			if err == nil {
+				secrets = append(secrets, rolled.Secret)
+			}
+			return o.webhook(w), err
+		}
+		_, err := roll(0)
+		must(t, err)
+		now, err := roll(12 * time.Hour)
+		must(t, err)
+		for after, want := range map[time.Duration][]bool{
+			time.Hour: {true, true, true}, 13 * time.Hour: {false, true, true}, 25 * time.Hour: {false, false, true},
+		} {
+			signature, err := outbox.Sign(now, d, time.Now().Add(after))
+			must(t, err)
+			for n, secret := range secrets {
+				alone, err := outbox.Sign(billing.Webhook{Secret: secret}, d, time.Now().Add(after))
+				must(t, err)
+				if signs := slices.Contains(strings.Fields(signature), alone); signs != want[n] {
+					t.Errorf("%v after the second roll, secret %d signs: %v", after, n+1, signs)
+				}
+			}
+		}
+		for range outbox.MaxSecrets - 3 {
+			_, err := roll(0)
+			must(t, err)
+		}
+		before := o.webhook(w)
+		if now, err := roll(0); billing.CodeOf(err) != billing.EConflict || now.Secret != before.Secret ||
+			!strings.Contains(err.Error(), before.OldSecrets[0].Until.UTC().Format(time.RFC3339)) {
+			t.Errorf("a roll while %d secrets sign: %v", outbox.MaxSecrets, err)
+		}
+		if now, err := roll(13 * time.Hour); err != nil || len(now.OldSecrets) != outbox.MaxSecrets-1 {
+			t.Errorf("after the oldest ended: %d old secrets, %v", len(now.OldSecrets), err)
+		}
+	})
+}
+
 // Proves that our signature matches the example that all official libraries use in their tests.
 func TestSignature(t *testing.T) {
 	t.Parallel()
@@ -88,11 +146,12 @@ func TestSignature(t *testing.T) {
 // Proves that no format verb, log or JSON shows a secret.
 func TestSecretsAreNotPrinted(t *testing.T) {
 	t.Parallel()
-	w := billing.Webhook{Secret: "whsec_very", OldSecret: "whsec_secret"}
+	w := billing.Webhook{Secret: "whsec_very", OldSecrets: []billing.OldSecret{{Secret: "whsec_secret"}}}
 	var log strings.Builder
 	logTo(&log).Info("webhook", "webhook", w, "secret", w.Secret)
 	for _, text := range []string{
-		fmt.Sprintf("%v %+v %#v %s %x %q", w, w, w.Secret, w.Secret, w.Secret, w.OldSecret), asJSON(t, w), log.String(),
+		fmt.Sprintf("%v %+v %#v %s %x %q", w, w, w.Secret, w.Secret, w.Secret, w.OldSecrets), asJSON(t, w),
+		log.String(),
 	} {
 		if strings.Contains(text, "very") || strings.Contains(text, "whsec") || strings.Contains(
 			text, fmt.Sprintf("%x", "very"),

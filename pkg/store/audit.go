@@ -24,7 +24,8 @@ type AuditScope struct {
 const (
 	outgoingDetail = `'outgoing event ' || d.id || ' waits, and no job is left for it' AS detail
 		FROM deliveries d JOIN webhooks w ON w.id = d.webhook_id`
-	outgoingWaits = `w.disabled_at IS NULL AND d.status = 'pending' AND d.created_at < @before AND d.next_at < @due
+	outgoingWaits = `w.disabled_at IS NULL AND (w.paused_until IS NULL OR w.paused_until < @due)
+		AND d.status = 'pending' AND d.created_at < @before AND d.next_at < @due
 		AND d.webhook_id NOT IN
 			(SELECT args ->> 'webhook' FROM river_job WHERE kind = 'deliver' AND finalized_at IS NULL)`
 	orderKey = `CASE WHEN o.automatic THEN @intent || o.payment_intent_id ELSE @key || o.checkout_id END`

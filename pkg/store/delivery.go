@@ -17,6 +17,7 @@ type deliveryRow struct {
 	Body        string `gorm:"not null"`
 	Status      string `gorm:"not null"`
 	Attempts    int64  `gorm:"not null"`
+	PutOff      int64  `gorm:"not null"`
 	NextAt      stamp  `gorm:"not null"`
 	LastStatus  int64  `gorm:"not null"`
 	LastError   string `gorm:"not null"`
@@ -30,39 +31,52 @@ func (deliveryRow) TableName() string { return "deliveries" }
 // AtOnce is the NextAt of a delivery that was never tried. Such deliveries come first, in the order of their ids.
 var AtOnce = time.Unix(0, 0).UTC()
 
-// InsertDeliveries appends an outgoing event for every enabled endpoint that wants its type, or only for the endpoint
-// that it names. It is one statement, so it goes by what the endpoints want at that moment, and not by what another
-// transaction has read.
+// statusAtFirst is the status of a new delivery at the endpoint w.
+const statusAtFirst = "CASE WHEN w.disabled_at IS NULL THEN 'pending' ELSE 'missed' END"
+
+// InsertDeliveries appends an outgoing event for every endpoint that wants its type, or only for the endpoint that it
+// names. At a disabled endpoint it is missed. It is one statement, so it goes by what the endpoints want at that
+// moment, and not by what another transaction has read.
 func (tx *Tx) InsertDeliveries(ctx context.Context, d billing.Delivery) error {
 	if tx.collected != nil {
 		*tx.collected = append(*tx.collected, d)
 		return nil
 	}
+	return tx.InsertDeliveriesBut(ctx, "", d)
+}
+
+// InsertDeliveriesBut is like InsertDeliveries, without one endpoint.
+func (tx *Tx) InsertDeliveriesBut(ctx context.Context, but billing.WebhookID, d billing.Delivery) error {
 	res := tx.q(ctx).Exec(`INSERT INTO deliveries
-		(webhook_id, id, account_id, type, body, status, attempts, next_at, last_status, last_error, created_at)
-		SELECT w.id, @id, @account, @type, @body, 'pending', 0, @next, 0, '', @now
-		FROM webhooks w WHERE w.disabled_at IS NULL
-		AND (w.id = @webhook OR @webhook = '' AND (w.types = ',*,' OR w.types LIKE @like))`, map[string]any{
-		"id": string(d.ID), "account": nullable(d.AccountID), "type": string(d.Type), "body": d.Body,
-		"next": stamp{AtOnce}, "now": stamp{d.CreatedAt},
-		"webhook": string(d.WebhookID), "like": "%," + string(d.Type) + ",%",
-	})
+		(webhook_id, id, account_id, type, body, status, attempts, put_off, next_at, last_status, last_error,
+			created_at)
+		SELECT w.id, @id, @account, @type, @body, `+statusAtFirst+`,
+			0, 0, @next, 0, '', @now
+		FROM webhooks w WHERE w.id = @webhook
+			OR @webhook = '' AND w.id <> @but AND (w.types = ',*,' OR w.types LIKE @like)`,
+		map[string]any{
+			"id": string(d.ID), "account": nullable(d.AccountID), "type": string(d.Type), "body": d.Body,
+			"next": stamp{AtOnce}, "now": stamp{d.CreatedAt},
+			"webhook": string(d.WebhookID), "but": string(but), "like": "%," + string(d.Type) + ",%",
+		})
 	if res.RowsAffected > 0 {
 		tx.rings = true
 	}
 	return translate(res.Error)
 }
 
-// DueDeliveries lists what is due at an endpoint by now. Deliveries that were never tried come first, in the order in
-// which their events happened.
-func (r reads) DueDeliveries(
+// DueHeads lists what is due at an endpoint by now: of each account its first delivery, and the first of those that
+// concern none. What was never tried comes first, in the order in which it happened. The database reads all that is
+// due for it, but only in the index.
+func (r reads) DueHeads(
 	ctx context.Context, id billing.WebhookID, now time.Time, limit int,
 ) ([]billing.Delivery, error) {
-	return r.deliveries(
-		r.q(ctx).Where(
-			"webhook_id = ? AND status = 'pending' AND next_at <= ?", string(id), stamp{now},
-		).Order("next_at, id").Limit(limit),
-	)
+	return r.deliveries(r.q(ctx).Where(`webhook_id = @webhook AND id IN (SELECT id FROM
+		(SELECT id, next_at, ROW_NUMBER() OVER (PARTITION BY account_id ORDER BY next_at, id) AS turn FROM deliveries
+		WHERE webhook_id = @webhook AND status = 'pending' AND next_at <= @now) due
+		WHERE turn = 1 ORDER BY next_at, id LIMIT @limit)`,
+		map[string]any{"webhook": string(id), "now": stamp{now}, "limit": limit},
+	).Order("next_at, id"))
 }
 
 // NextDelivery returns when the next delivery at an endpoint is due, or nil if none is pending.
@@ -117,13 +131,13 @@ func (r reads) deliveries(q *gorm.DB) ([]billing.Delivery, error) {
 func (tx *Tx) SaveAttempt(ctx context.Context, before, d billing.Delivery) error {
 	res := tx.q(ctx).Model(&deliveryRow{}).
 		Where(
-			"webhook_id = ? AND id = ? AND attempts = ? AND status = ?", string(d.WebhookID), string(d.ID),
-			before.Attempts, string(before.Status),
+			"webhook_id = ? AND id = ? AND attempts = ? AND put_off = ? AND status = ?", string(d.WebhookID),
+			string(d.ID), before.Attempts, before.PutOff, string(before.Status),
 		).
 		Updates(map[string]any{
-			"status": string(d.Status), "attempts": d.Attempts, "next_at": stamp{d.NextAt}, "last_status": d.LastStatus,
-			"last_error": d.LastError,
-			"tried_at":   toStamp(d.TriedAt), "delivered_at": toStamp(d.DeliveredAt),
+			"status": string(d.Status), "attempts": d.Attempts, "put_off": d.PutOff, "next_at": stamp{d.NextAt},
+			"last_status": d.LastStatus, "last_error": d.LastError,
+			"tried_at": toStamp(d.TriedAt), "delivered_at": toStamp(d.DeliveredAt),
 		})
 	if res.Error != nil || res.RowsAffected == 0 {
 		return translate(res.Error)
@@ -152,6 +166,50 @@ func (tx *Tx) GiveUpDeliveries(ctx context.Context, id billing.WebhookID, why st
 		return translate(res.Error)
 	}
 	return tx.count(ctx, id, "failed", res.RowsAffected)
+}
+
+// ResendDeliveries makes deliveries of an endpoint pending again, with all their attempts. It takes the first of those
+// that the filter selects, in the order in which they happened, up to limit. It returns how many there were, and the
+// last one's id if there are more. The caller holds the endpoint's lock.
+func (tx *Tx) ResendDeliveries(
+	ctx context.Context, id billing.WebhookID, f billing.DeliveryFilter, limit int,
+) (n int, last billing.MessageID, err error) {
+	q := tx.q(ctx).Model(&deliveryRow{}).Where(
+		"webhook_id = ? AND id > ? AND status IN ? AND type <> ?", string(id), string(f.After), texts(f.Statuses),
+		string(billing.OutTest),
+	)
+	if len(f.Types) > 0 {
+		q = q.Where("type IN ?", texts(f.Types))
+	}
+	if f.From != nil {
+		q = q.Where("created_at >= ?", stamp{*f.From})
+	}
+	if f.To != nil {
+		q = q.Where("created_at < ?", stamp{*f.To})
+	}
+	var ids []string
+	if err := q.Order("id").Limit(limit+1).Pluck("id", &ids).Error; err != nil || len(ids) == 0 {
+		return 0, "", translate(err)
+	}
+	if len(ids) > limit {
+		ids = ids[:limit]
+		last = billing.MessageID(ids[limit-1])
+	}
+	res := tx.q(ctx).Model(&deliveryRow{}).Where("webhook_id = ? AND id IN ?", string(id), ids).
+		Updates(map[string]any{
+			"status": string(billing.DeliveryPending), "attempts": 0, "put_off": 0, "next_at": stamp{AtOnce},
+			"delivered_at": nil,
+		})
+	tx.rings = true
+	return int(res.RowsAffected), last, translate(res.Error)
+}
+
+func texts[S ~string](of []S) []string {
+	all := make([]string, len(of))
+	for i, s := range of {
+		all[i] = string(s)
+	}
+	return all
 }
 
 // DeleteDeliveries deletes deliveries that were made before the given time and are not pending, and those whose
@@ -214,6 +272,7 @@ func fromRowDelivery(row deliveryRow) billing.Delivery {
 		Body:        row.Body,
 		Status:      billing.DeliveryStatus(row.Status),
 		Attempts:    row.Attempts,
+		PutOff:      row.PutOff,
 		NextAt:      row.NextAt.Time,
 		LastStatus:  row.LastStatus,
 		LastError:   row.LastError,

@@ -60,11 +60,12 @@ var (
 			$8::text[], $9::bigint[], $10::text[], $11::text[], $12::text[], $13::text[], $14::text[], $15::text[],
 			$16::timestamptz[])`
 	laneDeliver = `INSERT INTO deliveries
-		(webhook_id, id, account_id, type, body, status, attempts, next_at, last_status, last_error, created_at)
-		SELECT w.id, d.id, d.account_id, d.type, d.body, 'pending', 0, $6, 0, '', d.created_at
+		(webhook_id, id, account_id, type, body, status, attempts, put_off, next_at, last_status, last_error,
+			created_at)
+		SELECT w.id, d.id, d.account_id, d.type, d.body, ` + statusAtFirst + `, 0, 0, $6, 0, '', d.created_at
 		FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::timestamptz[])
 			AS d (id, account_id, type, body, created_at)
-		JOIN webhooks w ON w.disabled_at IS NULL AND (w.types = ',*,' OR w.types LIKE '%,' || d.type || ',%')`
+		JOIN webhooks w ON w.types = ',*,' OR w.types LIKE '%,' || d.type || ',%'`
 )
 
 // run makes a batch. If a row is held by others for longer than wait, it makes the batch without the accounts that are

@@ -12,14 +12,14 @@ import (
 )
 
 type webhookRow struct {
-	ID          string `gorm:"primaryKey"`
-	URL         string `gorm:"not null"`
-	Types       string `gorm:"not null"`
-	Secret      string `gorm:"not null"`
-	OldSecret   string `gorm:"not null"`
-	OldUntil    *stamp
-	Round       int64 `gorm:"not null"`
-	BusyUntil   stamp `gorm:"not null"`
+	ID          string     `gorm:"primaryKey"`
+	URL         string     `gorm:"not null"`
+	Types       string     `gorm:"not null"`
+	Secret      string     `gorm:"not null"`
+	OldSecrets  oldSecrets `gorm:"not null"`
+	Round       int64      `gorm:"not null"`
+	BusyUntil   stamp      `gorm:"not null"`
+	PausedUntil *stamp
 	Delivered   int64 `gorm:"not null"`
 	Failed      int64 `gorm:"not null"`
 	CreatedAt   stamp `gorm:"not null;autoCreateTime:false"`
@@ -29,8 +29,9 @@ type webhookRow struct {
 
 func (webhookRow) TableName() string { return "webhooks" }
 
-// wantedQuery selects the types that all enabled endpoints want, as one text.
-const wantedQuery = `(SELECT COALESCE(string_agg(types, ''), '') FROM webhooks WHERE disabled_at IS NULL)`
+// wantedQuery selects the types that all endpoints want, as one text. A disabled one wants them too: what it misses is
+// kept, so that it can be sent later.
+const wantedQuery = `(SELECT COALESCE(string_agg(types, ''), '') FROM webhooks)`
 
 // Wants reports whether an endpoint wants events of a type. It asks the database once per transaction, and not at all
 // after a Debit.
@@ -65,11 +66,13 @@ func (r reads) Webhook(ctx context.Context, id billing.WebhookID) (billing.Webho
 	return fromRowWebhook(row), translate(err)
 }
 
-// DueWebhooks lists the enabled endpoints with a delivery that is due by now.
+// DueWebhooks lists the endpoints with a delivery that is due by now, without those that are disabled or paused.
 func (r reads) DueWebhooks(ctx context.Context, now time.Time) ([]billing.Webhook, error) {
 	var rows []webhookRow
-	err := r.q(ctx).Where(`disabled_at IS NULL AND EXISTS (SELECT 1 FROM deliveries d
-		WHERE d.webhook_id = webhooks.id AND d.status = 'pending' AND d.next_at <= ?)`, stamp{now}).
+	err := r.q(ctx).Where(`disabled_at IS NULL AND (paused_until IS NULL OR paused_until <= @now)
+		AND EXISTS (SELECT 1 FROM deliveries d
+		WHERE d.webhook_id = webhooks.id AND d.status = 'pending' AND d.next_at <= @now)`,
+		map[string]any{"now": stamp{now}}).
 		Order("id").Find(&rows).Error
 	hooks := make([]billing.Webhook, len(rows))
 	for i, row := range rows {
@@ -102,13 +105,12 @@ func (tx *Tx) InsertWebhook(ctx context.Context, w billing.Webhook, most int64) 
 	return true, translate(tx.q(ctx).Create(&row).Error)
 }
 
-// SaveWebhook writes the changes that someone made to an endpoint. The caller holds its lock.
+// SaveWebhook writes the changes to an endpoint. The caller holds its lock.
 func (tx *Tx) SaveWebhook(ctx context.Context, w billing.Webhook) error {
 	row := toRowWebhook(w)
 	return translate(tx.q(ctx).Model(&webhookRow{}).Where("id = ?", row.ID).Updates(map[string]any{
-		"url": row.URL, "types": row.Types, "secret": row.Secret, "old_secret": row.OldSecret,
-		"old_until":   row.OldUntil,
-		"disabled_at": row.DisabledAt, "disabled_why": row.DisabledWhy,
+		"url": row.URL, "types": row.Types, "secret": row.Secret, "old_secrets": row.OldSecrets,
+		"paused_until": row.PausedUntil, "disabled_at": row.DisabledAt, "disabled_why": row.DisabledWhy,
 	}).Error)
 }
 
@@ -151,40 +153,35 @@ func (tx *Tx) LeaveWebhook(ctx context.Context, id billing.WebhookID, until time
 func toRowWebhook(w billing.Webhook) webhookRow {
 	types := ",*,"
 	if w.Types != nil {
-		names := make([]string, len(w.Types))
-		for i, t := range w.Types {
-			names[i] = string(t)
-		}
-		types = "," + strings.Join(names, ",") + ","
+		types = "," + strings.Join(texts(w.Types), ",") + ","
 	}
 	return webhookRow{
 		ID:         string(w.ID),
 		URL:        w.URL,
 		Types:      types,
 		Secret:     w.Secret.Reveal(),
-		OldSecret:  w.OldSecret.Reveal(),
-		OldUntil:   toStamp(w.OldUntil),
+		OldSecrets: w.OldSecrets,
 		Round:      w.Round,
 		BusyUntil:  stamp{time.Unix(0, 0)},
 		Delivered:  w.Delivered,
 		Failed:     w.Failed,
 		CreatedAt:  stamp{w.CreatedAt},
-		DisabledAt: toStamp(w.DisabledAt), DisabledWhy: w.DisabledWhy,
+
+		PausedUntil: toStamp(w.PausedUntil), DisabledAt: toStamp(w.DisabledAt), DisabledWhy: w.DisabledWhy,
 	}
 }
 
 func fromRowWebhook(row webhookRow) billing.Webhook {
 	w := billing.Webhook{
-		ID:         billing.WebhookID(row.ID),
-		URL:        row.URL,
-		Secret:     billing.SigningSecret(row.Secret),
-		OldSecret:  billing.SigningSecret(row.OldSecret),
-		OldUntil:   fromStamp(row.OldUntil),
-		Round:      row.Round,
-		Delivered:  row.Delivered,
-		Failed:     row.Failed,
-		CreatedAt:  row.CreatedAt.Time,
-		DisabledAt: fromStamp(row.DisabledAt), DisabledWhy: row.DisabledWhy,
+		ID:          billing.WebhookID(row.ID),
+		URL:         row.URL,
+		Secret:      billing.SigningSecret(row.Secret),
+		OldSecrets:  row.OldSecrets,
+		Round:       row.Round,
+		Delivered:   row.Delivered,
+		Failed:      row.Failed,
+		CreatedAt:   row.CreatedAt.Time,
+		PausedUntil: fromStamp(row.PausedUntil), DisabledAt: fromStamp(row.DisabledAt), DisabledWhy: row.DisabledWhy,
 	}
 	if row.Types != ",*," {
 		for name := range strings.SplitSeq(strings.Trim(row.Types, ","), ",") {

@@ -518,7 +518,7 @@ CREATE TABLE webhook_actions (
     webhook_id text NOT NULL,
     admin_id   text,
     action     text NOT NULL CONSTRAINT webhook_actions_action CHECK (action IN
-        ('webhook.add', 'webhook.change', 'webhook.roll', 'webhook.remove')),
+        ('webhook.add', 'webhook.change', 'webhook.roll', 'webhook.resend', 'webhook.remove')),
     reason     text NOT NULL,
     created_at timestamptz NOT NULL
 );
@@ -546,16 +546,15 @@ CREATE TABLE webhooks (
     url          text NOT NULL,
     types        text NOT NULL,
     secret       text NOT NULL,
-    old_secret   text NOT NULL,
-    old_until    timestamptz,
+    old_secrets  text NOT NULL, -- a JSON list of secrets that sign as well, each until its own time
     round        bigint NOT NULL,
     busy_until   timestamptz NOT NULL,
+    paused_until timestamptz, -- nothing is sent before: the endpoint asked for it by Retry-After
     delivered    bigint NOT NULL,
     failed       bigint NOT NULL,
     created_at   timestamptz NOT NULL,
     disabled_at  timestamptz,
     disabled_why text NOT NULL,
-    CONSTRAINT webhooks_old_secret CHECK ((old_secret = '') = (old_until IS NULL)),
     CONSTRAINT webhooks_disabled CHECK ((disabled_why = '') = (disabled_at IS NULL))
 );
 
@@ -567,8 +566,10 @@ CREATE TABLE deliveries (
     account_id   text REFERENCES accounts (id),
     type         text NOT NULL,
     body         text NOT NULL,
-    status       text NOT NULL CONSTRAINT deliveries_status CHECK (status IN ('pending', 'delivered', 'failed')),
+    status       text NOT NULL CONSTRAINT deliveries_status CHECK (status IN
+        ('pending', 'delivered', 'failed', 'missed')),
     attempts     bigint NOT NULL CONSTRAINT deliveries_attempts CHECK (attempts >= 0),
+    put_off      bigint NOT NULL CONSTRAINT deliveries_put_off CHECK (put_off >= 0),
     next_at      timestamptz NOT NULL,
     last_status  bigint NOT NULL,
     last_error   text NOT NULL,
@@ -578,7 +579,8 @@ CREATE TABLE deliveries (
     PRIMARY KEY (webhook_id, id),
     CONSTRAINT deliveries_delivered CHECK (status <> 'delivered' OR delivered_at IS NOT NULL)
 );
-CREATE INDEX deliveries_due ON deliveries (webhook_id, next_at, id) WHERE status = 'pending';
+-- With the account, so that the turns of many deliveries are read from the index alone.
+CREATE INDEX deliveries_due ON deliveries (webhook_id, next_at, id, account_id) WHERE status = 'pending';
 CREATE INDEX deliveries_account_id ON deliveries (account_id, created_at);
 CREATE INDEX deliveries_created_at ON deliveries (created_at);
 

@@ -1,0 +1,80 @@
+package outbox_test
+
+import (
+	"net/http"
+	"testing"
+
+	"github.com/pointsync/pointsync/pkg/billing"
+)
+
+// Proves that accounts take turns at an endpoint. While accounts with many events are delivered, an event of another
+// account is written. At most one event of each of them comes before it, and those that were under way.
+func TestTurns(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name          string
+		hogs, each    int
+		mostBeforeOne int
+	}{
+		{"OneAccount", 1, 60, 1 + 8},
+		{"ManyAccounts", 12, 6, 12 + 8},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			eachOffice(t, func(o *office) {
+				late := o.account(0)
+				rc := newReceiver(t, nil)
+				rc.answer = func(n int, _ http.ResponseWriter, _ *http.Request) {
+					if n == 0 {
+						o.grant(late, billing.Grant{Key: "late", Source: "test", Amount: 1})
+					}
+				}
+				w := o.listens(rc, billing.OutPointsSpent, billing.OutPointsGranted)
+				for range c.hogs {
+					id := o.account(1000)
+					for range c.each - 1 { // the grant is an event too
+						o.spend(id, 1)
+					}
+				}
+				o.run(w)
+				got := rc.parcels()
+				before := 0
+				for got[before].account != string(late) {
+					before++
+				}
+				if before > c.mostBeforeOne || len(got) != c.hogs*c.each+1 {
+					t.Errorf("%d of %d events came before that of another account", before, len(got))
+				}
+			})
+		})
+	}
+}
+
+// Proves that an account whose event is under way, and takes long, does not delay another account's event, not even one
+// that is written only then.
+func TestSlowAccountDelaysNoOther(t *testing.T) {
+	t.Parallel()
+	eachOffice(t, func(o *office) {
+		other := o.account(0)
+		came := make(chan struct{})
+		rc := newReceiver(t, nil)
+		rc.answer = func(n int, _ http.ResponseWriter, r *http.Request) {
+			if n > 0 {
+				close(came)
+				return
+			}
+			o.grant(other, billing.Grant{Key: "late", Source: "test", Amount: 1})
+			select {
+			case <-came:
+			case <-r.Context().Done(): // the courier has waited long enough
+				t.Error("another account's event waits for a slow one")
+			}
+		}
+		w := o.listens(rc)
+		o.account(1000)
+		o.run(w)
+		if got := rc.parcels(); len(got) != 2 || got[1].account != string(other) {
+			t.Errorf("received %+v", got)
+		}
+	})
+}
