@@ -144,16 +144,29 @@ func (h *house) serviceKeyRevoked() func() {
 }
 
 func (h *house) endpointDown() func() {
-	down := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, _ *http.Request) {
-		rw.WriteHeader(http.StatusBadGateway)
-	}))
-	h.t.Cleanup(down.Close)
-	said, err := h.command("webhooks", "add", down.URL)
-	h.must(err)
-	h.ready()
+	remove := h.endpoint(http.StatusBadGateway)
 	h.give(h.users[firstBuyer], 1)
 	h.advance(20 * time.Minute)
 	h.await("pointsync_outgoing_events_oldest_pending_seconds")
+	return remove
+}
+
+func (h *house) endpointGone() func() {
+	remove := h.endpoint(http.StatusGone)
+	h.give(h.users[firstBuyer+1], 1)
+	h.await(`pointsync_outgoing_endpoints{state="disabled"}`)
+	return remove
+}
+
+// endpoint adds an endpoint of ours that responds with a status, and returns what removes it.
+func (h *house) endpoint(status int) (remove func()) {
+	end := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, _ *http.Request) {
+		rw.WriteHeader(status)
+	}))
+	h.t.Cleanup(end.Close)
+	said, err := h.command("webhooks", "add", end.URL)
+	h.must(err)
+	h.ready()
 	return func() {
 		_, err := h.command("webhooks", "remove", anyHookID.FindString(said))
 		h.must(err)

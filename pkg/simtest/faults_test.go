@@ -43,6 +43,7 @@ var faults = []struct {
 	{"clock off", "PointsyncClockOff", (*house).clockOff, ""},
 	{"service key revoked", "PointsyncServiceKeyRefused", (*house).serviceKeyRevoked, ""},
 	{"endpoint of ours down", "PointsyncOutgoingEventsWait", (*house).endpointDown, ""},
+	{"endpoint of ours gone", "PointsyncEndpointDisabled", (*house).endpointGone, ""},
 	{"account parked", "PointsyncAccountsParked", (*house).accountParked, "→ its grants wait for a person since"},
 	{"audit found something", "PointsyncAuditFinding", walkFinds(billing.RunAudit), ""},
 	{"drift found", "PointsyncDriftFinding", walkFinds(billing.RunDrift), ""},
