@@ -62,10 +62,7 @@ func (c *Courier) Run(ctx context.Context, id billing.WebhookID) (next *time.Tim
 	if err != nil || !ok {
 		return nil, known && err == nil, err
 	}
-	var runErr error
-	if !w.PausedAt(began) {
-		runErr = c.deliver(ctx, w, began.Add(runTime))
-	}
+	runErr := c.deliver(ctx, w, began.Add(runTime))
 	// This also runs if the job was cut off, so that no one has to wait until the lease expires.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 	defer cancel()
