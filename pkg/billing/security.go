@@ -27,6 +27,7 @@ const (
 	SecurityWebhookAdded    SecurityKind = "webhook_added"
 	SecurityWebhookChanged  SecurityKind = "webhook_changed"
 	SecurityWebhookRolled   SecurityKind = "webhook_secret_rolled"
+	SecurityWebhookResent   SecurityKind = "webhook_events_resent"
 	SecurityWebhookRemoved  SecurityKind = "webhook_removed"
 	SecuritySignature       SecurityKind = "signature_refused" // a webhook that none of our secrets has signed
 )
@@ -37,7 +38,7 @@ var actionEvents = map[ActionKind]SecurityKind{
 	ActionUnpark: SecurityUnparked, ActionDisable: SecurityDisabled, ActionEnable: SecurityEnabled,
 	ActionDelete: SecurityDeleted, ActionWebhookAdd: SecurityWebhookAdded,
 	ActionWebhookChange: SecurityWebhookChanged, ActionWebhookRoll: SecurityWebhookRolled,
-	ActionWebhookRemove: SecurityWebhookRemoved,
+	ActionWebhookResend: SecurityWebhookResent, ActionWebhookRemove: SecurityWebhookRemoved,
 }
 
 // SecurityEvent is something that a person who guards the product may want to see. It has no email and no secret.
