@@ -39,6 +39,8 @@ func (d *DB) InTxOf(ctx context.Context, id billing.AccountID, fn func(tx *Tx) e
 	if err := d.gates.enter(ctx, id); err != nil {
 		return err
 	}
+	held := false
+	defer func() { d.gates.leave(id, held) }() // also after a panic, or the account could do nothing more
 	err := d.InTx(ctx, func(tx *Tx) error {
 		if tx.dialect == Postgres {
 			set := fmt.Sprintf("SET LOCAL lock_timeout = %d", rowPatience.Milliseconds())
@@ -48,7 +50,7 @@ func (d *DB) InTxOf(ctx context.Context, id billing.AccountID, fn func(tx *Tx) e
 		}
 		return fn(tx)
 	})
-	d.gates.leave(id, isLockTimeout(err))
+	held = isLockTimeout(err)
 	return err
 }
 

@@ -100,3 +100,22 @@ func TestHeldRowRefusesAllThatWaitOnPostgres(t *testing.T) {
 		t.Errorf("the row that is held no longer: %v", err)
 	}
 }
+
+// Proves that transactions that panic give their turns away.
+func TestPanicLeavesTheGate(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		id := rich(t, db)
+		for range 3 { // as many as may run at a time
+			func() {
+				defer func() { _ = recover() }()
+				_ = db.InTxOf(t.Context(), id, func(*store.Tx) error { panic("a fault") })
+			}()
+		}
+		done := make(chan error, 1)
+		go func() { done <- db.InTxOf(context.Background(), id, func(*store.Tx) error { return nil }) }()
+		if err := storetest.Next(t, done); err != nil {
+			t.Error(err)
+		}
+	})
+}
