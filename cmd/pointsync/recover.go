@@ -104,6 +104,7 @@ func (s stripeRecoverCmd) run(ctx context.Context, r *recoverReport) (err error)
 }
 
 func (r *recoverReport) add(done account.Recovered) {
+	r.Granted += done.Granted
 	switch done.Outcome {
 	case account.OrderKnown:
 		r.Known++
@@ -121,7 +122,6 @@ func (r *recoverReport) add(done account.Recovered) {
 	if done.Linked {
 		r.Linked++
 	}
-	r.Granted += done.Granted
 	if len(r.Orders) < maxListed {
 		r.Orders = append(r.Orders, recoverLine{
 			done.Order.ID, done.Outcome, done.Order.AccountID, done.Customer, done.Order.Item, done.Reason,

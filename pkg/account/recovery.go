@@ -52,6 +52,8 @@ type Recovered struct {
 	MadeAccount bool
 	Linked      bool           // the account got its customer
 	Granted     billing.Points // what the account's sync granted
+
+	open bool // the database had it, but no sync has ended it: an earlier run may have failed there
 }
 
 // Run restores the orders, oldest first, and calls each for every order that Stripe has. It stops if each returns an
@@ -79,8 +81,8 @@ func (r *Recovery) Run(ctx context.Context, each func(Recovered) error) error {
 	return nil
 }
 
-// one restores one order, and syncs its account. An account has one open automatic order at a time, so the next order
-// has to wait for that.
+// one restores one order, and syncs its account while the order is open. An account has one open automatic order at a
+// time, so the next order has to wait for that.
 func (r *Recovery) one(ctx context.Context, s stripegw.Sold) (done Recovered, err error) {
 	err = r.DB.InTx(ctx, func(tx *store.Tx) error {
 		done = Recovered{Order: s.Order, Customer: s.Customer.ID}
@@ -95,7 +97,7 @@ func (r *Recovery) one(ctx context.Context, s stripegw.Sold) (done Recovered, er
 	if errors.Is(err, errDry) {
 		return done, nil
 	}
-	if err != nil || done.Outcome != OrderRestored {
+	if err != nil || done.Outcome != OrderRestored && !done.open {
 		return done, err
 	}
 	id := s.Order.AccountID
@@ -131,9 +133,9 @@ func (r *Recovery) restore(ctx context.Context, tx *store.Tx, s stripegw.Sold, d
 		done.Outcome, done.Reason, done.Detail = OrderSkipped, reason, reason.detail(a.ID)
 		return nil
 	}
-	switch _, err := tx.Order(ctx, a.ID, o.ID); billing.CodeOf(err) {
+	switch known, err := tx.Order(ctx, a.ID, o.ID); billing.CodeOf(err) {
 	case "":
-		done.Outcome = OrderKnown
+		done.Outcome, done.open = OrderKnown, !known.Status.Final()
 		return nil
 	case billing.ENotFound:
 		done.Outcome, done.Order = OrderRestored, o
