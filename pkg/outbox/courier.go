@@ -95,7 +95,7 @@ func (c *Courier) next(ctx context.Context, id billing.WebhookID) (*time.Time, e
 
 // attempt sends one event and records the result. over reports that nothing more can be sent now: the endpoint is gone,
 // or has asked to wait. An attempt that was cut off is not recorded: no one knows whether it arrived, so it is made
-// again.
+// again. Nor is one that failed at an address that was changed in the meantime: the new address did not refuse it.
 func (c *Courier) attempt(ctx context.Context, w billing.Webhook, d billing.Delivery) (over bool, err error) {
 	a := send(ctx, c.client, w, d, c.now())
 	if ctx.Err() != nil {
@@ -103,10 +103,10 @@ func (c *Courier) attempt(ctx context.Context, w billing.Webhook, d billing.Deli
 	}
 	pause := a.pause(c.now())
 	after := c.outcome(d, a, pause)
-	gone, ends := a.status == http.StatusGone, false
+	gone, saved, ends := a.status == http.StatusGone, false, false
 	err = c.db.InTx(ctx, func(tx *store.Tx) error {
 		hook, err := tx.LockWebhook(ctx, w.ID) // before any delivery, as everywhere
-		if err != nil {
+		if saved = err == nil && (a.err == "" || hook.URL == w.URL); !saved {
 			return unless(err, billing.ENotFound) // removed in the meantime
 		}
 		if err := tx.SaveAttempt(ctx, d, after); err != nil {
@@ -120,7 +120,7 @@ func (c *Courier) attempt(ctx context.Context, w billing.Webhook, d billing.Deli
 		}
 		return nil
 	})
-	if err == nil && after.Status == billing.DeliveryFailed {
+	if err == nil && saved && after.Status == billing.DeliveryFailed {
 		c.log.WarnContext(
 			ctx, "an outgoing event was given up", "webhook", w.ID, "event", d.ID, "type", d.Type, "attempts",
 			after.Attempts, "error", a.err,
@@ -197,6 +197,16 @@ func unless(err error, code billing.Code) error {
 	return err
 }
 
+// failWaiting fails what was written while an endpoint was being disabled. It reads the endpoint again, under its lock:
+// if it was enabled in the meantime, what waits there is to be sent.
+func failWaiting(ctx context.Context, tx *store.Tx, id billing.WebhookID) error {
+	w, err := tx.LockWebhook(ctx, id)
+	if err != nil || w.DisabledAt == nil {
+		return unless(err, billing.ENotFound)
+	}
+	return tx.GiveUpDeliveries(ctx, id, disabled(w))
+}
+
 // keepFor is how long finished deliveries are kept.
 const keepFor = 30 * 24 * time.Hour
 
@@ -208,8 +218,8 @@ func Sweep(ctx context.Context, db *store.DB, limit int) error {
 	}
 	return db.InTx(ctx, func(tx *store.Tx) error {
 		for _, w := range hooks {
-			if w.DisabledAt != nil { // written while it was being disabled
-				if err := tx.GiveUpDeliveries(ctx, w.ID, disabled(w)); err != nil {
+			if w.DisabledAt != nil {
+				if err := failWaiting(ctx, tx, w.ID); err != nil {
 					return err
 				}
 			}

@@ -59,6 +59,34 @@ func TestDisabledIsTold(t *testing.T) {
 	})
 }
 
+// Proves that a response of an old address says nothing about a new one. A 410 or a request to wait that comes after the
+// address was changed neither disables nor pauses the endpoint, and the event is sent to the new address.
+func TestAddressChangedDuringAttempt(t *testing.T) {
+	t.Parallel()
+	eachOffice(t, func(o *office) {
+		for _, status := range []int{http.StatusGone, http.StatusTooManyRequests} {
+			moved := newReceiver(o.t, nil)
+			var w billing.Webhook
+			w = o.listens(newReceiver(o.t, func(_ int, out http.ResponseWriter, _ *http.Request) {
+				_, err := o.post.Change(context.Background(), "", w.ID, outbox.Endpoint{URL: moved.url})
+				if err != nil {
+					o.t.Error(err)
+				}
+				out.Header().Set("Retry-After", "60")
+				out.WriteHeader(status)
+			}))
+			moved.key = w.Secret
+			o.account(1)
+			o.run(w)
+			o.run(w)
+			if now := o.webhook(w); now.DisabledAt != nil || now.PausedUntil != nil || len(moved.parcels()) != 1 {
+				o.t.Errorf("after %d: %d events at the new address, %+v", status, len(moved.parcels()), now)
+			}
+			must(o.t, o.post.Remove(context.Background(), "", w.ID))
+		}
+	})
+}
+
 // Proves that what an endpoint missed is sent again in bulk: what failed, what was written while it was disabled, or
 // what it got, by time and type. Each event keeps its id and is sent once, however often that is asked for.
 func TestResendMany(t *testing.T) {

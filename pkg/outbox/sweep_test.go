@@ -8,6 +8,8 @@ import (
 
 	"github.com/pointsync/pointsync/pkg/billing"
 	"github.com/pointsync/pointsync/pkg/outbox"
+	"github.com/pointsync/pointsync/pkg/store"
+	"github.com/pointsync/pointsync/pkg/store/storetest"
 )
 
 // Proves that ended events are deleted after thirty days and waiting ones are not. Nothing waits at a disabled
@@ -57,6 +59,31 @@ func TestSweep(t *testing.T) {
 			t.Errorf("%d events of no endpoint", n)
 		}
 	})
+}
+
+// Proves that the sweep does not fail what waits at an endpoint that is enabled while the sweep runs: someone has just
+// asked to send it. On SQLite there is one writer.
+func TestSweepWhileEnabledOnPostgres(t *testing.T) {
+	t.Parallel()
+	clock := storetest.NewClock()
+	db := storetest.OpenAt(t, store.Postgres, clock)
+	o, ctx := newOffice(t, db, clock), context.Background()
+	w := o.add("https://example.com")
+	o.account(1)
+	o.disable(w)
+	swept := make(chan error, 1)
+	must(t, db.InTx(ctx, func(tx *store.Tx) error {
+		w, err := tx.LockWebhook(ctx, w.ID)
+		must(t, err)
+		go func() { swept <- outbox.Sweep(ctx, db, 1) }()
+		storetest.WaitForLock(t, db)
+		w.DisabledAt, w.DisabledWhy = nil, ""
+		return tx.SaveWebhook(ctx, w)
+	}))
+	must(t, <-swept)
+	if d := o.sent(w)[0]; d.Status != billing.DeliveryPending {
+		t.Errorf("it was failed: %+v", d)
+	}
 }
 
 // Proves that the counts match the rows.
