@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"net/http"
+	"sync"
 	"time"
 
 	"github.com/pointsync/pointsync/pkg/billing"
@@ -35,13 +36,20 @@ type Courier struct {
 	now    func() time.Time
 	log    *slog.Logger
 	sweeps time.Duration // the pause between two looks for what is due
+	heads  int           // how many accounts a round has
+
+	mu        sync.Mutex
+	rotations map[billing.WebhookID]rotation // of the endpoints where something waits and no job runs
 }
 
 // NewCourier returns a Courier. local lets endpoints be on this machine or network: only for development. now is the
 // machine's clock, even if the product uses another. Receivers compare a signature's time with their own clock, and
 // jobs are due by the machine's.
 func NewCourier(db *store.DB, local bool, now func() time.Time, log *slog.Logger) *Courier {
-	return &Courier{db: db, client: newClient(local), now: now, log: log, sweeps: sweepInterval}
+	return &Courier{
+		db: db, client: newClient(local), now: now, log: log, sweeps: sweepInterval, heads: heads,
+		rotations: map[billing.WebhookID]rotation{},
+	}
 }
 
 // Run delivers what is due at an endpoint, for a while. One job at a time does that; busy reports that another one is
@@ -73,7 +81,9 @@ func (c *Courier) Run(ctx context.Context, id billing.WebhookID) (next *time.Tim
 	if err != nil {
 		return nil, false, err
 	}
-	next, err = c.next(ctx, id)
+	if next, err = c.next(ctx, id); err == nil && next == nil {
+		c.takeRotation(id) // nothing waits, or the endpoint is gone
+	}
 	return next, false, err
 }
 

@@ -59,8 +59,8 @@ func TestDisabledIsTold(t *testing.T) {
 	})
 }
 
-// Proves that a response of an old address says nothing about a new one. A 410 or a request to wait that comes after the
-// address was changed neither disables nor pauses the endpoint, and the event is sent to the new address.
+// Proves that a response of an old address says nothing about a new one. A 410 or a request to wait that comes after
+// the address was changed neither disables nor pauses the endpoint, and the event is sent to the new address.
 func TestAddressChangedDuringAttempt(t *testing.T) {
 	t.Parallel()
 	eachOffice(t, func(o *office) {

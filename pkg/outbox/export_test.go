@@ -26,6 +26,9 @@ func Sign(w billing.Webhook, d billing.Delivery, now time.Time) (string, error) 
 // Hurry sets how long the courier waits for a reply.
 func (c *Courier) Hurry(timeout time.Duration) { c.client.Timeout = timeout }
 
+// Rounds sets how many accounts a round has.
+func (c *Courier) Rounds(heads int) { c.heads = heads }
+
 // NoSweeper stops the courier's periodic sweep, so that a test sees what happens without its repairs. Call it before
 // Start.
 func (c *Courier) NoSweeper() { c.sweeps = 24 * time.Hour }

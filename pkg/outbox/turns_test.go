@@ -2,7 +2,9 @@ package outbox_test
 
 import (
 	"net/http"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/pointsync/pointsync/pkg/billing"
 )
@@ -77,4 +79,48 @@ func TestSlowAccountDelaysNoOther(t *testing.T) {
 			t.Errorf("received %+v", got)
 		}
 	})
+}
+
+// Proves that turns go on where a job or a full round has ended: each account is sent one event before any is sent a
+// second one, but for those under way.
+func TestTurnsGoOn(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name     string
+		accounts int // in one round
+		jobs     bool
+	}{{"InTheNextJob", 500, true}, {"InTheNextRound", 9, false}} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			eachOffice(t, func(o *office) {
+				const accounts, each = 18, 5
+				var begun atomic.Bool
+				rc := newReceiver(o.t, func(int, http.ResponseWriter, *http.Request) {
+					if c.jobs && begun.CompareAndSwap(false, true) {
+						o.ahead.Add(int64(21 * time.Second)) // the job's time is up
+					}
+				})
+				w := o.listens(rc)
+				for range accounts {
+					id := o.account(1000)
+					for range each - 1 { // the grant is an event too
+						o.spend(id, 1)
+					}
+				}
+				o.courier.Rounds(c.accounts)
+				for next := o.run(w); next != nil; next = o.run(w) {
+					begun.Store(false)
+				}
+				got, seen, last := rc.parcels(), map[string]bool{}, 0
+				for n, p := range got {
+					if !seen[p.account] {
+						seen[p.account], last = true, n
+					}
+				}
+				if last >= accounts+8 || len(got) != accounts*each {
+					o.t.Errorf("%d of %d events came before an account's first", last, len(got))
+				}
+			})
+		})
+	}
 }

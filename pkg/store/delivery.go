@@ -66,16 +66,18 @@ func (tx *Tx) InsertDeliveriesBut(ctx context.Context, but billing.WebhookID, d 
 }
 
 // DueHeads lists what is due at an endpoint by now: of each account its first delivery, and the first of those that
-// concern none. What was never tried comes first, in the order in which it happened. The database reads all that is
-// due for it, but only in the index.
+// concern none. These are the accounts with an id after the given one, up to limit; "" begins at the first. What was
+// never tried comes first, in the order in which it happened. The database reads all that is due for it, but only in
+// the index.
 func (r reads) DueHeads(
-	ctx context.Context, id billing.WebhookID, now time.Time, limit int,
+	ctx context.Context, id billing.WebhookID, now time.Time, after billing.AccountID, limit int,
 ) ([]billing.Delivery, error) {
 	return r.deliveries(r.q(ctx).Where(`webhook_id = @webhook AND id IN (SELECT id FROM
-		(SELECT id, next_at, ROW_NUMBER() OVER (PARTITION BY account_id ORDER BY next_at, id) AS turn FROM deliveries
+		(SELECT id, COALESCE(account_id, '') AS account,
+			ROW_NUMBER() OVER (PARTITION BY account_id ORDER BY next_at, id) AS turn FROM deliveries
 		WHERE webhook_id = @webhook AND status = 'pending' AND next_at <= @now) due
-		WHERE turn = 1 ORDER BY next_at, id LIMIT @limit)`,
-		map[string]any{"webhook": string(id), "now": stamp{now}, "limit": limit},
+		WHERE turn = 1 AND (@after = '' OR account > @after) ORDER BY account LIMIT @limit)`,
+		map[string]any{"webhook": string(id), "now": stamp{now}, "after": string(after), "limit": limit},
 	).Order("next_at, id"))
 }
 
