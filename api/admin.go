@@ -67,30 +67,48 @@ func adminsOnly(accounts *account.Service) echo.MiddlewareFunc {
 	}
 }
 
-// FindAccounts returns the account with an email, or the parked accounts.
+// FindAccounts returns the account with an email, a Stripe customer or an external id, or the parked accounts.
 func (s *server) FindAccounts(ctx context.Context, r FindAccountsRequestObject) (FindAccountsResponseObject, error) {
-	switch p := r.Params; {
-	case (p.Email == nil) == (p.Parked == nil):
-		return nil, &billing.Error{Code: billing.EInvalid, Message: "The request is not valid: give email or parked=true, and not both.",
-			Fields: []billing.FieldError{{Pointer: "email", Message: "either this or parked=true"}}}
-	case p.Parked != nil:
+	p, given := r.Params, 0
+	for _, isGiven := range []bool{p.Email != nil, p.CustomerId != nil, p.ExternalId != nil, p.Parked != nil} {
+		if isGiven {
+			given++
+		}
+	}
+	if given != 1 {
+		const which = "give exactly one of email, customer_id, external_id and parked=true"
+		return nil, &billing.Error{Code: billing.EInvalid, Message: "The request is not valid: " + which + ".",
+			Fields: []billing.FieldError{{Pointer: "email", Message: which}}}
+	}
+	if p.Parked != nil {
 		return s.parkedAccounts(ctx, billing.AccountID(value(p.Cursor)), limitOf(p.Limit))
 	}
-	found, err := account.ByEmail(ctx, s.db, string(*r.Params.Email))
-	if billing.CodeOf(err) == billing.EInvalid {
-		return nil, billing.Invalid("email", "is not an email address")
-	}
+	a, err := s.findAccount(ctx, p)
 	if billing.CodeOf(err) == billing.ENotFound {
 		return FindAccounts200JSONResponse{Accounts: []AdminAccount{}}, nil
 	}
 	if err != nil {
 		return nil, err
 	}
-	a, err := ledger.Current(ctx, s.db, found.ID)
-	if err != nil {
-		return nil, err
-	}
 	return FindAccounts200JSONResponse{Accounts: []AdminAccount{s.toAPIAdminAccount(a)}}, nil
+}
+
+// findAccount returns the account that the one given parameter names.
+func (s *server) findAccount(ctx context.Context, p FindAccountsParams) (billing.Account, error) {
+	switch {
+	case p.CustomerId != nil:
+		return s.accounts.ByCustomer(ctx, billing.CustomerID(*p.CustomerId))
+	case p.ExternalId != nil:
+		return s.accounts.ByExternalID(ctx, *p.ExternalId)
+	}
+	found, err := account.ByEmail(ctx, s.db, string(*p.Email))
+	if billing.CodeOf(err) == billing.EInvalid {
+		return found, billing.Invalid("email", "is not an email address")
+	}
+	if err != nil {
+		return found, err
+	}
+	return ledger.Current(ctx, s.db, found.ID)
 }
 
 func (s *server) parkedAccounts(

@@ -68,7 +68,8 @@ func addressFor(t *testing.T, path string) string {
 	filled := strings.NewReplacer(
 		"{order_id}", "ord"+nothing, "{hold_id}", "hld"+nothing, "{spend_id}", "ent"+nothing,
 		"{account_id}", "acc"+nothing, "{session_id}", "ses"+nothing, "{webhook_id}", "whk"+nothing,
-		"{event_id}", "msg"+nothing, "{key_id}", "key"+nothing, "{code}", "nothing", "{page}", "nothing.md",
+		"{event_id}", "msg"+nothing, "{stripe_event_id}", "evt_nothing",
+		"{key_id}", "key"+nothing, "{code}", "nothing", "{page}", "nothing.md",
 	).Replace(path)
 	if strings.Contains(filled, "{") {
 		t.Errorf("%s: no id is known for a parameter of it", path)

@@ -64,16 +64,13 @@ func (m *workMetrics) Collect(out chan<- prometheus.Metric) {
 		out <- prometheus.MustNewConstMetric(m.events, prometheus.GaugeValue, float64(waiting.Events))
 		out <- prometheus.MustNewConstMetric(m.oldest, prometheus.GaugeValue, waited)
 	}
-	if counts, err := m.db.CountJobs(ctx, jobStates); err == nil {
+	if counts, err := m.db.CountJobs(ctx, jobs.Unfinished); err == nil {
 		m.collectJobs(counts, out)
 	}
 }
 
 // otherKind is the label of jobs whose kind is not registered: another version of the program made them.
 const otherKind = "other"
-
-// jobStates are the states of a job that is not done, and of one that was given up.
-var jobStates = []string{"available", "pending", "running", "scheduled", "retryable", "discarded"}
 
 // startable are the states of a job that a worker begins once its time has come.
 var startable = []string{"available", "scheduled", "retryable"}
@@ -95,7 +92,7 @@ func (m *workMetrics) collectJobs(counts []store.JobCount, out chan<- prometheus
 	}
 	for _, kind := range kinds {
 		out <- prometheus.MustNewConstMetric(m.due, prometheus.GaugeValue, overdue[kind], kind)
-		for _, state := range jobStates {
+		for _, state := range jobs.Unfinished {
 			out <- prometheus.MustNewConstMetric(
 				m.job, prometheus.GaugeValue, float64(n[[2]string{kind, state}]), kind, state,
 			)

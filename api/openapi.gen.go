@@ -36,6 +36,87 @@ func (e AdminAccountRole) Valid() bool {
 	}
 }
 
+// Defines values for AdminActionKind.
+const (
+	AdminActionKindCorrection    AdminActionKind = "correction"
+	AdminActionKindDelete        AdminActionKind = "delete"
+	AdminActionKindDisable       AdminActionKind = "disable"
+	AdminActionKindEnable        AdminActionKind = "enable"
+	AdminActionKindEndSessions   AdminActionKind = "end_sessions"
+	AdminActionKindGrant         AdminActionKind = "grant"
+	AdminActionKindKeyCreate     AdminActionKind = "key.create"
+	AdminActionKindKeyRevoke     AdminActionKind = "key.revoke"
+	AdminActionKindReplay        AdminActionKind = "replay"
+	AdminActionKindRole          AdminActionKind = "role"
+	AdminActionKindSync          AdminActionKind = "sync"
+	AdminActionKindUnpark        AdminActionKind = "unpark"
+	AdminActionKindWebhookAdd    AdminActionKind = "webhook.add"
+	AdminActionKindWebhookChange AdminActionKind = "webhook.change"
+	AdminActionKindWebhookRemove AdminActionKind = "webhook.remove"
+	AdminActionKindWebhookRoll   AdminActionKind = "webhook.roll"
+)
+
+// Valid indicates whether the value is a known member of the AdminActionKind enum.
+func (e AdminActionKind) Valid() bool {
+	switch e {
+	case AdminActionKindCorrection:
+		return true
+	case AdminActionKindDelete:
+		return true
+	case AdminActionKindDisable:
+		return true
+	case AdminActionKindEnable:
+		return true
+	case AdminActionKindEndSessions:
+		return true
+	case AdminActionKindGrant:
+		return true
+	case AdminActionKindKeyCreate:
+		return true
+	case AdminActionKindKeyRevoke:
+		return true
+	case AdminActionKindReplay:
+		return true
+	case AdminActionKindRole:
+		return true
+	case AdminActionKindSync:
+		return true
+	case AdminActionKindUnpark:
+		return true
+	case AdminActionKindWebhookAdd:
+		return true
+	case AdminActionKindWebhookChange:
+		return true
+	case AdminActionKindWebhookRemove:
+		return true
+	case AdminActionKindWebhookRoll:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for AdminActorKind.
+const (
+	AdminActorKindAdmin       AdminActorKind = "admin"
+	AdminActorKindCommandLine AdminActorKind = "command_line"
+	AdminActorKindService     AdminActorKind = "service"
+)
+
+// Valid indicates whether the value is a known member of the AdminActorKind enum.
+func (e AdminActorKind) Valid() bool {
+	switch e {
+	case AdminActorKindAdmin:
+		return true
+	case AdminActorKindCommandLine:
+		return true
+	case AdminActorKindService:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for DeliveryStatus.
 const (
 	DeliveryStatusDelivered DeliveryStatus = "delivered"
@@ -54,6 +135,72 @@ func (e DeliveryStatus) Valid() bool {
 	case DeliveryStatusMissed:
 		return true
 	case DeliveryStatusPending:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for DifferenceKind.
+const (
+	DifferenceKindClawbackMissing    DifferenceKind = "clawback-missing"
+	DifferenceKindEnd                DifferenceKind = "end"
+	DifferenceKindGrantAmount        DifferenceKind = "grant-amount"
+	DifferenceKindGrantMissing       DifferenceKind = "grant-missing"
+	DifferenceKindMissing            DifferenceKind = "missing"
+	DifferenceKindOrder              DifferenceKind = "order"
+	DifferenceKindParked             DifferenceKind = "parked"
+	DifferenceKindPaymentMissing     DifferenceKind = "payment-missing"
+	DifferenceKindPeriod             DifferenceKind = "period"
+	DifferenceKindPointsExpiry       DifferenceKind = "points-expiry"
+	DifferenceKindPrice              DifferenceKind = "price"
+	DifferenceKindQuantity           DifferenceKind = "quantity"
+	DifferenceKindRestoreMissing     DifferenceKind = "restore-missing"
+	DifferenceKindScheduledChange    DifferenceKind = "scheduled-change"
+	DifferenceKindSecondSubscription DifferenceKind = "second-subscription"
+	DifferenceKindStatus             DifferenceKind = "status"
+	DifferenceKindUnknownItem        DifferenceKind = "unknown-item"
+	DifferenceKindWindow             DifferenceKind = "window"
+)
+
+// Valid indicates whether the value is a known member of the DifferenceKind enum.
+func (e DifferenceKind) Valid() bool {
+	switch e {
+	case DifferenceKindClawbackMissing:
+		return true
+	case DifferenceKindEnd:
+		return true
+	case DifferenceKindGrantAmount:
+		return true
+	case DifferenceKindGrantMissing:
+		return true
+	case DifferenceKindMissing:
+		return true
+	case DifferenceKindOrder:
+		return true
+	case DifferenceKindParked:
+		return true
+	case DifferenceKindPaymentMissing:
+		return true
+	case DifferenceKindPeriod:
+		return true
+	case DifferenceKindPointsExpiry:
+		return true
+	case DifferenceKindPrice:
+		return true
+	case DifferenceKindQuantity:
+		return true
+	case DifferenceKindRestoreMissing:
+		return true
+	case DifferenceKindScheduledChange:
+		return true
+	case DifferenceKindSecondSubscription:
+		return true
+	case DifferenceKindStatus:
+		return true
+	case DifferenceKindUnknownItem:
+		return true
+	case DifferenceKindWindow:
 		return true
 	default:
 		return false
@@ -150,6 +297,27 @@ func (e HoldStatus) Valid() bool {
 	}
 }
 
+// Defines values for InboxStatus.
+const (
+	InboxStatusIgnored   InboxStatus = "ignored"
+	InboxStatusPending   InboxStatus = "pending"
+	InboxStatusProcessed InboxStatus = "processed"
+)
+
+// Valid indicates whether the value is a known member of the InboxStatus enum.
+func (e InboxStatus) Valid() bool {
+	switch e {
+	case InboxStatusIgnored:
+		return true
+	case InboxStatusPending:
+		return true
+	case InboxStatusProcessed:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for InsufficientPointsProblemType.
 const (
 	InsufficientPointsProblemTypeProblemsinsufficientPoints InsufficientPointsProblemType = "/problems/insufficient-points"
@@ -183,6 +351,36 @@ func (e Interval) Valid() bool {
 	case Week:
 		return true
 	case Year:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for JobState.
+const (
+	JobStateAvailable JobState = "available"
+	JobStateDiscarded JobState = "discarded"
+	JobStatePending   JobState = "pending"
+	JobStateRetryable JobState = "retryable"
+	JobStateRunning   JobState = "running"
+	JobStateScheduled JobState = "scheduled"
+)
+
+// Valid indicates whether the value is a known member of the JobState enum.
+func (e JobState) Valid() bool {
+	switch e {
+	case JobStateAvailable:
+		return true
+	case JobStateDiscarded:
+		return true
+	case JobStatePending:
+		return true
+	case JobStateRetryable:
+		return true
+	case JobStateRunning:
+		return true
+	case JobStateScheduled:
 		return true
 	default:
 		return false
@@ -759,6 +957,27 @@ func (e FindAccountsParamsParked) Valid() bool {
 	}
 }
 
+// Defines values for ListStripeEventsParamsStatus.
+const (
+	ListStripeEventsParamsStatusIgnored   ListStripeEventsParamsStatus = "ignored"
+	ListStripeEventsParamsStatusPending   ListStripeEventsParamsStatus = "pending"
+	ListStripeEventsParamsStatusProcessed ListStripeEventsParamsStatus = "processed"
+)
+
+// Valid indicates whether the value is a known member of the ListStripeEventsParamsStatus enum.
+func (e ListStripeEventsParamsStatus) Valid() bool {
+	switch e {
+	case ListStripeEventsParamsStatusIgnored:
+		return true
+	case ListStripeEventsParamsStatusPending:
+		return true
+	case ListStripeEventsParamsStatusProcessed:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for ListDeliveriesParamsStatus.
 const (
 	ListDeliveriesParamsStatusDelivered ListDeliveriesParamsStatus = "delivered"
@@ -945,12 +1164,66 @@ type AdminAccountRole string
 
 // AdminAccountPage defines model for AdminAccountPage.
 type AdminAccountPage struct {
-	// Accounts The account with the email, or one page of the parked accounts.
+	// Accounts The account that was asked for, or one page of the parked accounts.
 	Accounts []AdminAccount `json:"accounts"`
 
 	// NextCursor For the query parameter `cursor` of the next request; null if these are the last.
 	NextCursor *string `json:"next_cursor"`
 }
+
+// AdminAction What an admin did.
+type AdminAction struct {
+	// AccountId The account that it was done to; null if it concerns none.
+	AccountId *string `json:"account_id"`
+
+	// Action What was done.
+	Action AdminActionKind `json:"action"`
+
+	// Amount For a grant or a correction: how many points moved, signed.
+	Amount *int64 `json:"amount"`
+
+	// By Who acted.
+	By AdminActor `json:"by"`
+
+	// CreatedAt When it was done.
+	CreatedAt billing.Time `json:"created_at"`
+
+	// Id The id of the action, `act_…`.
+	Id string `json:"id"`
+
+	// Reason Why, in the words of who did it. For an endpoint or a key, what it was about.
+	Reason string `json:"reason"`
+
+	// Subject The endpoint, service key or event that it was done to; null if it is about the account alone.
+	Subject *string `json:"subject"`
+}
+
+// AdminActionKind What was done.
+type AdminActionKind string
+
+// AdminActionPage defines model for AdminActionPage.
+type AdminActionPage struct {
+	// Actions One page, the latest first.
+	Actions []AdminAction `json:"actions"`
+
+	// NextCursor For the query parameter `cursor` of the next request; null if these are the last.
+	NextCursor *string `json:"next_cursor"`
+}
+
+// AdminActor Who acted.
+type AdminActor struct {
+	// Email The email of the account as it is now; null if it has none.
+	Email *string `json:"email"`
+
+	// Id The account or the service key; null for the command line.
+	Id *string `json:"id"`
+
+	// Kind An admin's account, a service key, or the operator's command line.
+	Kind AdminActorKind `json:"kind"`
+}
+
+// AdminActorKind An admin's account, a service key, or the operator's command line.
+type AdminActorKind string
 
 // CaptureRequest defines model for CaptureRequest.
 type CaptureRequest struct {
@@ -971,6 +1244,27 @@ type Catalog struct {
 
 	// Plans The plans for sale, in the operator's order.
 	Plans []Plan `json:"plans"`
+}
+
+// CheckRun A walk over all accounts.
+type CheckRun struct {
+	// Accounts How many accounts it looked at.
+	Accounts int64 `json:"accounts"`
+
+	// BeganAt When the current or the last walk began; null before the first.
+	BeganAt *billing.Time `json:"began_at"`
+
+	// EndedAt When it ended; null while it runs.
+	EndedAt *billing.Time `json:"ended_at"`
+
+	// Findings How many faults it found.
+	Findings int64 `json:"findings"`
+
+	// LastEndedAt When the last complete walk ended; null before the first.
+	LastEndedAt *billing.Time `json:"last_ended_at"`
+
+	// LastFindings How many faults that one found.
+	LastFindings int64 `json:"last_findings"`
 }
 
 // CheckoutCreated defines model for CheckoutCreated.
@@ -1019,6 +1313,15 @@ type CheckoutStatus struct {
 
 	// Token A fresh access token with the state after this request. Use it in place of the one that was sent.
 	Token string `json:"token"`
+}
+
+// Checks defines model for Checks.
+type Checks struct {
+	// Audit A walk over all accounts.
+	Audit CheckRun `json:"audit"`
+
+	// Drift A walk over all accounts.
+	Drift CheckRun `json:"drift"`
 }
 
 // ClosingRequest defines model for ClosingRequest.
@@ -1149,6 +1452,21 @@ type DeviceRequest struct {
 	Name DeviceName `json:"name"`
 }
 
+// Difference defines model for Difference.
+type Difference struct {
+	// Detail A sentence for people.
+	Detail string `json:"detail"`
+
+	// Kind How they differ, as docs/drift.md lists it.
+	Kind DifferenceKind `json:"kind"`
+
+	// Ref The id, Stripe's or ours, of the object that differs.
+	Ref string `json:"ref"`
+}
+
+// DifferenceKind How they differ, as docs/drift.md lists it.
+type DifferenceKind string
+
 // Disabled Since when an operator refuses its requests, and why; null if no operator does. The account may be closed by a deletion all the same.
 type Disabled struct {
 	// Reason Why, in the operator's words. The customer does not read it.
@@ -1156,6 +1474,12 @@ type Disabled struct {
 
 	// Since Since when its requests are refused.
 	Since billing.Time `json:"since"`
+}
+
+// DriftReport defines model for DriftReport.
+type DriftReport struct {
+	// Differences All that differ.
+	Differences []Difference `json:"differences"`
 }
 
 // Email Stored in one spelling: in lower case, without spaces around it, and with its domain as DNS spells it. Invisible characters are refused.
@@ -1261,6 +1585,33 @@ type ExchangeRequest struct {
 //
 // Example: auth0|64f1c0
 type ExternalID = string
+
+// FailedJob defines model for FailedJob.
+type FailedJob struct {
+	// Attempt How many times it was tried.
+	Attempt int64 `json:"attempt"`
+
+	// CreatedAt When it was made.
+	CreatedAt billing.Time `json:"created_at"`
+
+	// Error Why the last attempt failed.
+	Error *string `json:"error"`
+
+	// Kind What the job does, such as `sync`.
+	Kind string `json:"kind"`
+
+	// MaxAttempts How many times it is tried at most.
+	MaxAttempts int64 `json:"max_attempts"`
+
+	// NextAt When it is tried again; null if it was given up.
+	NextAt *billing.Time `json:"next_at"`
+
+	// Queue The queue in which it waits.
+	Queue string `json:"queue"`
+
+	// State `retryable` failed and is tried again. `discarded` was given up, and is deleted after a day.
+	State JobState `json:"state"`
+}
 
 // FieldError defines model for FieldError.
 type FieldError struct {
@@ -1395,6 +1746,51 @@ type HoldRequest struct {
 // HoldStatus `active` until the hold ends in one of the other three ways, for good.
 type HoldStatus string
 
+// InboxEvent What is kept of an event that Stripe sent.
+type InboxEvent struct {
+	// AccountId The account that it concerns; null if none is known.
+	AccountId *string `json:"account_id"`
+
+	// Attempts How many syncs for it failed.
+	Attempts int64 `json:"attempts"`
+
+	// CreatedAt When Stripe made it, by Stripe's clock.
+	CreatedAt billing.Time `json:"created_at"`
+
+	// CustomerId The customer that it names; null if it names none.
+	CustomerId *string `json:"customer_id"`
+
+	// Id Stripe's id, `evt_…`.
+	Id string `json:"id"`
+
+	// LastError Why the last of them failed; null if none did since it was processed.
+	LastError *string `json:"last_error"`
+
+	// ObjectId The id of that object; empty if it has none.
+	ObjectId string `json:"object_id"`
+
+	// ObjectType What kind of object the event is about, such as `invoice`.
+	ObjectType string `json:"object_type"`
+
+	// ProcessedAt When the sync was applied that took it into account; null until then.
+	ProcessedAt *billing.Time `json:"processed_at"`
+
+	// Reason Why it was ignored; null if it was not.
+	Reason *string `json:"reason"`
+
+	// ReceivedAt When it came in.
+	ReceivedAt billing.Time `json:"received_at"`
+
+	// Status `pending` waits for a sync, `processed` was taken into account by one, `ignored` concerns no account.
+	Status InboxStatus `json:"status"`
+
+	// Type Stripe's type, such as `invoice.paid`.
+	Type string `json:"type"`
+}
+
+// InboxStatus `pending` waits for a sync, `processed` was taken into account by one, `ignored` concerns no account.
+type InboxStatus string
+
 // InsufficientPointsProblem defines model for InsufficientPointsProblem.
 type InsufficientPointsProblem struct {
 	// Detail For people: what went wrong this time. It may change.
@@ -1454,6 +1850,33 @@ type JWKS struct {
 	// Keys The keys that sign tokens and receipts now or did a moment ago. Choose by `kid`.
 	Keys []JWK `json:"keys"`
 }
+
+// JobCount defines model for JobCount.
+type JobCount struct {
+	// DueAt When the first of them is or was due.
+	DueAt billing.Time `json:"due_at"`
+
+	// Jobs How many there are.
+	Jobs int64 `json:"jobs"`
+
+	// Kind What the jobs do, such as `sync`.
+	Kind string `json:"kind"`
+
+	// State `retryable` failed and is tried again. `discarded` was given up, and is deleted after a day.
+	State JobState `json:"state"`
+}
+
+// JobReport defines model for JobReport.
+type JobReport struct {
+	// Counts Sorted by kind and state. A kind and state without jobs is left out.
+	Counts []JobCount `json:"counts"`
+
+	// Failed Jobs that failed and will be tried again, or were given up, the newest first.
+	Failed []FailedJob `json:"failed"`
+}
+
+// JobState `retryable` failed and is tried again. `discarded` was given up, and is deleted after a day.
+type JobState string
 
 // LinkedIdentity defines model for LinkedIdentity.
 type LinkedIdentity struct {
@@ -2358,6 +2781,15 @@ type Status struct {
 // StripeEvent Stripe's event object.
 type StripeEvent = map[string]interface{}
 
+// StripeEventPage defines model for StripeEventPage.
+type StripeEventPage struct {
+	// Events One page, the last received first.
+	Events []InboxEvent `json:"events"`
+
+	// NextCursor For the query parameter `cursor` of the next request; null if these are the last.
+	NextCursor *string `json:"next_cursor"`
+}
+
 // StripeEventReceived defines model for StripeEventReceived.
 type StripeEventReceived struct {
 	// Received Always true. A refusal is a problem.
@@ -2755,6 +3187,9 @@ type SessionID = string
 // SpendID Example: ent_01jd0000000000000000000000
 type SpendID = string
 
+// StripeEventID Example: evt_1
+type StripeEventID = string
+
 // WebhookID Example: whk_01jd0000000000000000000000
 type WebhookID = string
 
@@ -2895,6 +3330,12 @@ type FindAccountsParams struct {
 	// Email The whole address, in upper or lower case.
 	Email *Email `form:"email,omitempty" json:"email,omitempty"`
 
+	// CustomerId Stripe's customer. An account that had the customer before is found too.
+	CustomerId *string `form:"customer_id,omitempty" json:"customer_id,omitempty"`
+
+	// ExternalId The id that a service gave the account.
+	ExternalId *ExternalID `form:"external_id,omitempty" json:"external_id,omitempty"`
+
 	// Parked The accounts whose grants wait for a person, because more would be granted in a day than the operator's limits allow.
 	Parked *FindAccountsParamsParked `form:"parked,omitempty" json:"parked,omitempty"`
 
@@ -2932,8 +3373,47 @@ type EnableAccountParams struct {
 	IdempotencyKey AdminKey `json:"Idempotency-Key"`
 }
 
+// EndAccountSessionsParams defines parameters for EndAccountSessions.
+type EndAccountSessionsParams struct {
+	// IdempotencyKey Names this request for retries. It is unique for the account that is adjusted, and kept forever. Admins' keys and customers' keys are separate.
+	IdempotencyKey AdminKey `json:"Idempotency-Key"`
+}
+
+// GetAccountEntriesParams defines parameters for GetAccountEntries.
+type GetAccountEntriesParams struct {
+	// Limit How many items the page has at most.
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor The `next_cursor` of the previous page.
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+}
+
 // GrantPointsParams defines parameters for GrantPoints.
 type GrantPointsParams struct {
+	// IdempotencyKey Names this request for retries. It is unique for the account that is adjusted, and kept forever. Admins' keys and customers' keys are separate.
+	IdempotencyKey AdminKey `json:"Idempotency-Key"`
+}
+
+// GetAccountHoldsParams defines parameters for GetAccountHolds.
+type GetAccountHoldsParams struct {
+	// Limit How many items the page has at most.
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor The `next_cursor` of the previous page.
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+}
+
+// GetAccountOrdersParams defines parameters for GetAccountOrders.
+type GetAccountOrdersParams struct {
+	// Limit How many items the page has at most.
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor The `next_cursor` of the previous page.
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+}
+
+// SyncAccountParams defines parameters for SyncAccount.
+type SyncAccountParams struct {
 	// IdempotencyKey Names this request for retries. It is unique for the account that is adjusted, and kept forever. Admins' keys and customers' keys are separate.
 	IdempotencyKey AdminKey `json:"Idempotency-Key"`
 }
@@ -2952,6 +3432,33 @@ type UnparkAccountParams struct {
 	// IdempotencyKey Names this request for retries. It is unique for the account that is adjusted, and kept forever. Admins' keys and customers' keys are separate.
 	IdempotencyKey AdminKey `json:"Idempotency-Key"`
 }
+
+// ListAdminActionsParams defines parameters for ListAdminActions.
+type ListAdminActionsParams struct {
+	// AccountId Only what was done to this account.
+	AccountId *string `form:"account_id,omitempty" json:"account_id,omitempty"`
+
+	// Limit How many items the page has at most.
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor The `next_cursor` of the previous page.
+	Cursor *string `form:"cursor,omitempty" json:"cursor,omitempty"`
+}
+
+// ListStripeEventsParams defines parameters for ListStripeEvents.
+type ListStripeEventsParams struct {
+	// Status Only events with this status.
+	Status *ListStripeEventsParamsStatus `form:"status,omitempty" json:"status,omitempty"`
+
+	// Limit How many items the page has at most.
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor The `next_cursor` of the previous page.
+	Cursor *string `form:"cursor,omitempty" json:"cursor,omitempty"`
+}
+
+// ListStripeEventsParamsStatus defines parameters for ListStripeEvents.
+type ListStripeEventsParamsStatus string
 
 // ListServiceKeysParams defines parameters for ListServiceKeys.
 type ListServiceKeysParams struct {
@@ -3091,11 +3598,20 @@ type DisableAccountJSONRequestBody = ClosingRequest
 // EnableAccountJSONRequestBody defines body for EnableAccount for application/json ContentType.
 type EnableAccountJSONRequestBody = ClosingRequest
 
+// EndAccountSessionsJSONRequestBody defines body for EndAccountSessions for application/json ContentType.
+type EndAccountSessionsJSONRequestBody = ClosingRequest
+
 // GrantPointsJSONRequestBody defines body for GrantPoints for application/json ContentType.
 type GrantPointsJSONRequestBody = GrantRequest
 
+// SyncAccountJSONRequestBody defines body for SyncAccount for application/json ContentType.
+type SyncAccountJSONRequestBody = ClosingRequest
+
 // UnparkAccountJSONRequestBody defines body for UnparkAccount for application/json ContentType.
 type UnparkAccountJSONRequestBody = UnparkRequest
+
+// ReplayStripeEventJSONRequestBody defines body for ReplayStripeEvent for application/json ContentType.
+type ReplayStripeEventJSONRequestBody = ClosingRequest
 
 // CreateServiceKeyJSONRequestBody defines body for CreateServiceKey for application/json ContentType.
 type CreateServiceKeyJSONRequestBody = ServiceKeyRequest
@@ -3231,7 +3747,7 @@ type ServerInterface interface {
 	// ReadSubscription The subscription as the database has it
 	// (GET /accounts/{account_id}/subscription)
 	ReadSubscription(ctx echo.Context, accountId AccountID) error
-	// FindAccounts Find the account with an email, or the parked accounts
+	// FindAccounts Find an account, or the parked accounts
 	// (GET /admin/accounts)
 	FindAccounts(ctx echo.Context, params FindAccountsParams) error
 	// GetAccount One account as it is now
@@ -3246,18 +3762,57 @@ type ServerInterface interface {
 	// DisableAccount Close an account at once
 	// (POST /admin/accounts/{account_id}/disable)
 	DisableAccount(ctx echo.Context, accountId AccountID, params DisableAccountParams) error
+	// GetAccountDrift How an account differs from Stripe now
+	// (GET /admin/accounts/{account_id}/drift)
+	GetAccountDrift(ctx echo.Context, accountId AccountID) error
 	// EnableAccount Open a disabled account
 	// (POST /admin/accounts/{account_id}/enable)
 	EnableAccount(ctx echo.Context, accountId AccountID, params EnableAccountParams) error
+	// EndAccountSessions End all logins of an account
+	// (POST /admin/accounts/{account_id}/end-sessions)
+	EndAccountSessions(ctx echo.Context, accountId AccountID, params EndAccountSessionsParams) error
+	// GetAccountEntries The movements of an account's points, newest first
+	// (GET /admin/accounts/{account_id}/entries)
+	GetAccountEntries(ctx echo.Context, accountId AccountID, params GetAccountEntriesParams) error
 	// GrantPoints Give points
 	// (POST /admin/accounts/{account_id}/grants)
 	GrantPoints(ctx echo.Context, accountId AccountID, params GrantPointsParams) error
+	// GetAccountHolds An account's active holds, newest first
+	// (GET /admin/accounts/{account_id}/holds)
+	GetAccountHolds(ctx echo.Context, accountId AccountID, params GetAccountHoldsParams) error
+	// GetAccountOrders An account's orders, newest first
+	// (GET /admin/accounts/{account_id}/orders)
+	GetAccountOrders(ctx echo.Context, accountId AccountID, params GetAccountOrdersParams) error
+	// GetAccountPoints An account's balance and its lots
+	// (GET /admin/accounts/{account_id}/points)
+	GetAccountPoints(ctx echo.Context, accountId AccountID) error
+	// GetAccountSessions An account's live logins, last used first
+	// (GET /admin/accounts/{account_id}/sessions)
+	GetAccountSessions(ctx echo.Context, accountId AccountID) error
+	// SyncAccount Ask Stripe about an account now
+	// (POST /admin/accounts/{account_id}/sync)
+	SyncAccount(ctx echo.Context, accountId AccountID, params SyncAccountParams) error
 	// GetTimeline What happened to an account, latest first
 	// (GET /admin/accounts/{account_id}/timeline)
 	GetTimeline(ctx echo.Context, accountId AccountID, params GetTimelineParams) error
 	// UnparkAccount Let the grants of a parked account through
 	// (POST /admin/accounts/{account_id}/unpark)
 	UnparkAccount(ctx echo.Context, accountId AccountID, params UnparkAccountParams) error
+	// ListAdminActions What admins did and why, latest first
+	// (GET /admin/actions)
+	ListAdminActions(ctx echo.Context, params ListAdminActionsParams) error
+	// GetChecks How far the periodic checks have come
+	// (GET /admin/checks)
+	GetChecks(ctx echo.Context) error
+	// ListStripeEvents Events that Stripe sent, last received first
+	// (GET /admin/events)
+	ListStripeEvents(ctx echo.Context, params ListStripeEventsParams) error
+	// ReplayStripeEvent Process an event of Stripe's again
+	// (POST /admin/events/{stripe_event_id}/replay)
+	ReplayStripeEvent(ctx echo.Context, stripeEventId StripeEventID) error
+	// ListJobs The background jobs that are not done
+	// (GET /admin/jobs)
+	ListJobs(ctx echo.Context) error
 	// ListServiceKeys Service keys, newest first
 	// (GET /admin/keys)
 	ListServiceKeys(ctx echo.Context, params ListServiceKeysParams) error
@@ -3834,6 +4389,20 @@ func (w *ServerInterfaceWrapper) FindAccounts(ctx echo.Context) error {
 		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter email: %s", err))
 	}
 
+	// ------------- Optional query parameter "customer_id" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "customer_id", ctx.QueryParams(), &params.CustomerId, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter customer_id: %s", err))
+	}
+
+	// ------------- Optional query parameter "external_id" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "external_id", ctx.QueryParams(), &params.ExternalId, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter external_id: %s", err))
+	}
+
 	// ------------- Optional query parameter "parked" -------------
 
 	err = runtime.BindQueryParameterWithOptions("form", true, false, "parked", ctx.QueryParams(), &params.Parked, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
@@ -3990,6 +4559,22 @@ func (w *ServerInterfaceWrapper) DisableAccount(ctx echo.Context) error {
 	return err
 }
 
+// GetAccountDrift converts echo context to params.
+func (w *ServerInterfaceWrapper) GetAccountDrift(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "account_id" -------------
+	var accountId AccountID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "account_id", ctx.Param("account_id"), &accountId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter account_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetAccountDrift(ctx, accountId)
+	return err
+}
+
 // EnableAccount converts echo context to params.
 func (w *ServerInterfaceWrapper) EnableAccount(ctx echo.Context) error {
 	var err error
@@ -4028,6 +4613,76 @@ func (w *ServerInterfaceWrapper) EnableAccount(ctx echo.Context) error {
 	return err
 }
 
+// EndAccountSessions converts echo context to params.
+func (w *ServerInterfaceWrapper) EndAccountSessions(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "account_id" -------------
+	var accountId AccountID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "account_id", ctx.Param("account_id"), &accountId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter account_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params EndAccountSessionsParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey AdminKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = IdempotencyKey
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter Idempotency-Key is required, but not found"))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.EndAccountSessions(ctx, accountId, params)
+	return err
+}
+
+// GetAccountEntries converts echo context to params.
+func (w *ServerInterfaceWrapper) GetAccountEntries(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "account_id" -------------
+	var accountId AccountID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "account_id", ctx.Param("account_id"), &accountId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter account_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params GetAccountEntriesParams
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetAccountEntries(ctx, accountId, params)
+	return err
+}
+
 // GrantPoints converts echo context to params.
 func (w *ServerInterfaceWrapper) GrantPoints(ctx echo.Context) error {
 	var err error
@@ -4063,6 +4718,140 @@ func (w *ServerInterfaceWrapper) GrantPoints(ctx echo.Context) error {
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.GrantPoints(ctx, accountId, params)
+	return err
+}
+
+// GetAccountHolds converts echo context to params.
+func (w *ServerInterfaceWrapper) GetAccountHolds(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "account_id" -------------
+	var accountId AccountID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "account_id", ctx.Param("account_id"), &accountId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter account_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params GetAccountHoldsParams
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetAccountHolds(ctx, accountId, params)
+	return err
+}
+
+// GetAccountOrders converts echo context to params.
+func (w *ServerInterfaceWrapper) GetAccountOrders(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "account_id" -------------
+	var accountId AccountID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "account_id", ctx.Param("account_id"), &accountId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter account_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params GetAccountOrdersParams
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetAccountOrders(ctx, accountId, params)
+	return err
+}
+
+// GetAccountPoints converts echo context to params.
+func (w *ServerInterfaceWrapper) GetAccountPoints(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "account_id" -------------
+	var accountId AccountID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "account_id", ctx.Param("account_id"), &accountId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter account_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetAccountPoints(ctx, accountId)
+	return err
+}
+
+// GetAccountSessions converts echo context to params.
+func (w *ServerInterfaceWrapper) GetAccountSessions(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "account_id" -------------
+	var accountId AccountID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "account_id", ctx.Param("account_id"), &accountId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter account_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetAccountSessions(ctx, accountId)
+	return err
+}
+
+// SyncAccount converts echo context to params.
+func (w *ServerInterfaceWrapper) SyncAccount(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "account_id" -------------
+	var accountId AccountID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "account_id", ctx.Param("account_id"), &accountId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter account_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params SyncAccountParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey AdminKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = IdempotencyKey
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter Idempotency-Key is required, but not found"))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.SyncAccount(ctx, accountId, params)
 	return err
 }
 
@@ -4133,6 +4922,104 @@ func (w *ServerInterfaceWrapper) UnparkAccount(ctx echo.Context) error {
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.UnparkAccount(ctx, accountId, params)
+	return err
+}
+
+// ListAdminActions converts echo context to params.
+func (w *ServerInterfaceWrapper) ListAdminActions(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListAdminActionsParams
+	// ------------- Optional query parameter "account_id" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "account_id", ctx.QueryParams(), &params.AccountId, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter account_id: %s", err))
+	}
+
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListAdminActions(ctx, params)
+	return err
+}
+
+// GetChecks converts echo context to params.
+func (w *ServerInterfaceWrapper) GetChecks(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetChecks(ctx)
+	return err
+}
+
+// ListStripeEvents converts echo context to params.
+func (w *ServerInterfaceWrapper) ListStripeEvents(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListStripeEventsParams
+	// ------------- Optional query parameter "status" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "status", ctx.QueryParams(), &params.Status, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter status: %s", err))
+	}
+
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListStripeEvents(ctx, params)
+	return err
+}
+
+// ReplayStripeEvent converts echo context to params.
+func (w *ServerInterfaceWrapper) ReplayStripeEvent(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "stripe_event_id" -------------
+	var stripeEventId StripeEventID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "stripe_event_id", ctx.Param("stripe_event_id"), &stripeEventId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter stripe_event_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ReplayStripeEvent(ctx, stripeEventId)
+	return err
+}
+
+// ListJobs converts echo context to params.
+func (w *ServerInterfaceWrapper) ListJobs(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListJobs(ctx)
 	return err
 }
 
@@ -5095,6 +5982,19 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.POST(options.BaseURL+"/admin/accounts/:account_id/disable", wrapper.DisableAccount, options.OperationMiddlewares["disableAccount"]...)
 	router.POST(options.BaseURL+"/admin/accounts/:account_id/enable", wrapper.EnableAccount, options.OperationMiddlewares["enableAccount"]...)
 	router.POST(options.BaseURL+"/admin/accounts/:account_id/delete", wrapper.DeleteAccountOf, options.OperationMiddlewares["deleteAccountOf"]...)
+	router.GET(options.BaseURL+"/admin/accounts/:account_id/points", wrapper.GetAccountPoints, options.OperationMiddlewares["getAccountPoints"]...)
+	router.GET(options.BaseURL+"/admin/accounts/:account_id/entries", wrapper.GetAccountEntries, options.OperationMiddlewares["getAccountEntries"]...)
+	router.GET(options.BaseURL+"/admin/accounts/:account_id/holds", wrapper.GetAccountHolds, options.OperationMiddlewares["getAccountHolds"]...)
+	router.GET(options.BaseURL+"/admin/accounts/:account_id/orders", wrapper.GetAccountOrders, options.OperationMiddlewares["getAccountOrders"]...)
+	router.GET(options.BaseURL+"/admin/accounts/:account_id/sessions", wrapper.GetAccountSessions, options.OperationMiddlewares["getAccountSessions"]...)
+	router.POST(options.BaseURL+"/admin/accounts/:account_id/end-sessions", wrapper.EndAccountSessions, options.OperationMiddlewares["endAccountSessions"]...)
+	router.POST(options.BaseURL+"/admin/accounts/:account_id/sync", wrapper.SyncAccount, options.OperationMiddlewares["syncAccount"]...)
+	router.GET(options.BaseURL+"/admin/accounts/:account_id/drift", wrapper.GetAccountDrift, options.OperationMiddlewares["getAccountDrift"]...)
+	router.GET(options.BaseURL+"/admin/events", wrapper.ListStripeEvents, options.OperationMiddlewares["listStripeEvents"]...)
+	router.POST(options.BaseURL+"/admin/events/:stripe_event_id/replay", wrapper.ReplayStripeEvent, options.OperationMiddlewares["replayStripeEvent"]...)
+	router.GET(options.BaseURL+"/admin/actions", wrapper.ListAdminActions, options.OperationMiddlewares["listAdminActions"]...)
+	router.GET(options.BaseURL+"/admin/checks", wrapper.GetChecks, options.OperationMiddlewares["getChecks"]...)
+	router.GET(options.BaseURL+"/admin/jobs", wrapper.ListJobs, options.OperationMiddlewares["listJobs"]...)
 	router.GET(options.BaseURL+"/admin/webhooks", wrapper.ListWebhooks, options.OperationMiddlewares["listWebhooks"]...)
 	router.POST(options.BaseURL+"/admin/webhooks", wrapper.AddWebhook, options.OperationMiddlewares["addWebhook"]...)
 	router.DELETE(options.BaseURL+"/admin/webhooks/:webhook_id", wrapper.RemoveWebhook, options.OperationMiddlewares["removeWebhook"]...)
@@ -8538,6 +9438,165 @@ func (response DisableAccount503ApplicationProblemPlusJSONResponse) VisitDisable
 	return err
 }
 
+type GetAccountDriftRequestObject struct {
+	AccountId AccountID `json:"account_id"`
+}
+
+type GetAccountDriftResponseObject interface {
+	VisitGetAccountDriftResponse(w http.ResponseWriter) error
+}
+
+type GetAccountDrift200JSONResponse DriftReport
+
+func (response GetAccountDrift200JSONResponse) VisitGetAccountDriftResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetAccountDrift400ApplicationProblemPlusJSONResponse struct {
+	ValidationApplicationProblemPlusJSONResponse
+}
+
+func (response GetAccountDrift400ApplicationProblemPlusJSONResponse) VisitGetAccountDriftResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetAccountDrift401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response GetAccountDrift401ApplicationProblemPlusJSONResponse) VisitGetAccountDriftResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetAccountDrift403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response GetAccountDrift403ApplicationProblemPlusJSONResponse) VisitGetAccountDriftResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetAccountDrift404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response GetAccountDrift404ApplicationProblemPlusJSONResponse) VisitGetAccountDriftResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetAccountDrift409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response GetAccountDrift409ApplicationProblemPlusJSONResponse) VisitGetAccountDriftResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetAccountDrift413ApplicationProblemPlusJSONResponse struct {
+	TooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response GetAccountDrift413ApplicationProblemPlusJSONResponse) VisitGetAccountDriftResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetAccountDrift429ApplicationProblemPlusJSONResponse struct {
+	TooManyApplicationProblemPlusJSONResponse
+}
+
+func (response GetAccountDrift429ApplicationProblemPlusJSONResponse) VisitGetAccountDriftResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetAccountDrift503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response GetAccountDrift503ApplicationProblemPlusJSONResponse) VisitGetAccountDriftResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type EnableAccountRequestObject struct {
 	AccountId AccountID `json:"account_id"`
 	Params    EnableAccountParams
@@ -8741,6 +9800,350 @@ func (response EnableAccount503ApplicationProblemPlusJSONResponse) VisitEnableAc
 	return err
 }
 
+type EndAccountSessionsRequestObject struct {
+	AccountId AccountID `json:"account_id"`
+	Params    EndAccountSessionsParams
+	Body      *EndAccountSessionsJSONRequestBody
+}
+
+type EndAccountSessionsResponseObject interface {
+	VisitEndAccountSessionsResponse(w http.ResponseWriter) error
+}
+
+type EndAccountSessions200ResponseHeaders struct {
+	IdempotentReplayed *bool
+}
+
+type EndAccountSessions200JSONResponse struct {
+	Body    AdminAccount
+	Headers EndAccountSessions200ResponseHeaders
+}
+
+func (response EndAccountSessions200JSONResponse) VisitEndAccountSessionsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.IdempotentReplayed != nil {
+		w.Header().Set("Idempotent-Replayed", fmt.Sprint(*response.Headers.IdempotentReplayed))
+	}
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type EndAccountSessions400ApplicationProblemPlusJSONResponse struct {
+	ValidationApplicationProblemPlusJSONResponse
+}
+
+func (response EndAccountSessions400ApplicationProblemPlusJSONResponse) VisitEndAccountSessionsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type EndAccountSessions401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response EndAccountSessions401ApplicationProblemPlusJSONResponse) VisitEndAccountSessionsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type EndAccountSessions403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response EndAccountSessions403ApplicationProblemPlusJSONResponse) VisitEndAccountSessionsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type EndAccountSessions404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response EndAccountSessions404ApplicationProblemPlusJSONResponse) VisitEndAccountSessionsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type EndAccountSessions409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response EndAccountSessions409ApplicationProblemPlusJSONResponse) VisitEndAccountSessionsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type EndAccountSessions413ApplicationProblemPlusJSONResponse struct {
+	TooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response EndAccountSessions413ApplicationProblemPlusJSONResponse) VisitEndAccountSessionsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type EndAccountSessions415ApplicationProblemPlusJSONResponse struct {
+	MediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response EndAccountSessions415ApplicationProblemPlusJSONResponse) VisitEndAccountSessionsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type EndAccountSessions422ApplicationProblemPlusJSONResponse struct {
+	KeyReusedApplicationProblemPlusJSONResponse
+}
+
+func (response EndAccountSessions422ApplicationProblemPlusJSONResponse) VisitEndAccountSessionsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type EndAccountSessions429ApplicationProblemPlusJSONResponse struct {
+	TooManyApplicationProblemPlusJSONResponse
+}
+
+func (response EndAccountSessions429ApplicationProblemPlusJSONResponse) VisitEndAccountSessionsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type EndAccountSessions503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response EndAccountSessions503ApplicationProblemPlusJSONResponse) VisitEndAccountSessionsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetAccountEntriesRequestObject struct {
+	AccountId AccountID `json:"account_id"`
+	Params    GetAccountEntriesParams
+}
+
+type GetAccountEntriesResponseObject interface {
+	VisitGetAccountEntriesResponse(w http.ResponseWriter) error
+}
+
+type GetAccountEntries200JSONResponse EntryPage
+
+func (response GetAccountEntries200JSONResponse) VisitGetAccountEntriesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetAccountEntries400ApplicationProblemPlusJSONResponse struct {
+	ValidationApplicationProblemPlusJSONResponse
+}
+
+func (response GetAccountEntries400ApplicationProblemPlusJSONResponse) VisitGetAccountEntriesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetAccountEntries401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response GetAccountEntries401ApplicationProblemPlusJSONResponse) VisitGetAccountEntriesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetAccountEntries403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response GetAccountEntries403ApplicationProblemPlusJSONResponse) VisitGetAccountEntriesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetAccountEntries404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response GetAccountEntries404ApplicationProblemPlusJSONResponse) VisitGetAccountEntriesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetAccountEntries413ApplicationProblemPlusJSONResponse struct {
+	TooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response GetAccountEntries413ApplicationProblemPlusJSONResponse) VisitGetAccountEntriesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetAccountEntries429ApplicationProblemPlusJSONResponse struct {
+	TooManyApplicationProblemPlusJSONResponse
+}
+
+func (response GetAccountEntries429ApplicationProblemPlusJSONResponse) VisitGetAccountEntriesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetAccountEntries503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response GetAccountEntries503ApplicationProblemPlusJSONResponse) VisitGetAccountEntriesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type GrantPointsRequestObject struct {
 	AccountId AccountID `json:"account_id"`
 	Params    GrantPointsParams
@@ -8911,6 +10314,771 @@ type GrantPoints503ApplicationProblemPlusJSONResponse struct {
 }
 
 func (response GrantPoints503ApplicationProblemPlusJSONResponse) VisitGrantPointsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetAccountHoldsRequestObject struct {
+	AccountId AccountID `json:"account_id"`
+	Params    GetAccountHoldsParams
+}
+
+type GetAccountHoldsResponseObject interface {
+	VisitGetAccountHoldsResponse(w http.ResponseWriter) error
+}
+
+type GetAccountHolds200JSONResponse HoldPage
+
+func (response GetAccountHolds200JSONResponse) VisitGetAccountHoldsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetAccountHolds400ApplicationProblemPlusJSONResponse struct {
+	ValidationApplicationProblemPlusJSONResponse
+}
+
+func (response GetAccountHolds400ApplicationProblemPlusJSONResponse) VisitGetAccountHoldsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetAccountHolds401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response GetAccountHolds401ApplicationProblemPlusJSONResponse) VisitGetAccountHoldsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetAccountHolds403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response GetAccountHolds403ApplicationProblemPlusJSONResponse) VisitGetAccountHoldsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetAccountHolds404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response GetAccountHolds404ApplicationProblemPlusJSONResponse) VisitGetAccountHoldsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetAccountHolds413ApplicationProblemPlusJSONResponse struct {
+	TooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response GetAccountHolds413ApplicationProblemPlusJSONResponse) VisitGetAccountHoldsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetAccountHolds429ApplicationProblemPlusJSONResponse struct {
+	TooManyApplicationProblemPlusJSONResponse
+}
+
+func (response GetAccountHolds429ApplicationProblemPlusJSONResponse) VisitGetAccountHoldsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetAccountHolds503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response GetAccountHolds503ApplicationProblemPlusJSONResponse) VisitGetAccountHoldsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetAccountOrdersRequestObject struct {
+	AccountId AccountID `json:"account_id"`
+	Params    GetAccountOrdersParams
+}
+
+type GetAccountOrdersResponseObject interface {
+	VisitGetAccountOrdersResponse(w http.ResponseWriter) error
+}
+
+type GetAccountOrders200JSONResponse OrderPage
+
+func (response GetAccountOrders200JSONResponse) VisitGetAccountOrdersResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetAccountOrders400ApplicationProblemPlusJSONResponse struct {
+	ValidationApplicationProblemPlusJSONResponse
+}
+
+func (response GetAccountOrders400ApplicationProblemPlusJSONResponse) VisitGetAccountOrdersResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetAccountOrders401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response GetAccountOrders401ApplicationProblemPlusJSONResponse) VisitGetAccountOrdersResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetAccountOrders403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response GetAccountOrders403ApplicationProblemPlusJSONResponse) VisitGetAccountOrdersResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetAccountOrders404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response GetAccountOrders404ApplicationProblemPlusJSONResponse) VisitGetAccountOrdersResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetAccountOrders413ApplicationProblemPlusJSONResponse struct {
+	TooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response GetAccountOrders413ApplicationProblemPlusJSONResponse) VisitGetAccountOrdersResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetAccountOrders429ApplicationProblemPlusJSONResponse struct {
+	TooManyApplicationProblemPlusJSONResponse
+}
+
+func (response GetAccountOrders429ApplicationProblemPlusJSONResponse) VisitGetAccountOrdersResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetAccountOrders503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response GetAccountOrders503ApplicationProblemPlusJSONResponse) VisitGetAccountOrdersResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetAccountPointsRequestObject struct {
+	AccountId AccountID `json:"account_id"`
+}
+
+type GetAccountPointsResponseObject interface {
+	VisitGetAccountPointsResponse(w http.ResponseWriter) error
+}
+
+type GetAccountPoints200JSONResponse PointsDetail
+
+func (response GetAccountPoints200JSONResponse) VisitGetAccountPointsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetAccountPoints400ApplicationProblemPlusJSONResponse struct {
+	ValidationApplicationProblemPlusJSONResponse
+}
+
+func (response GetAccountPoints400ApplicationProblemPlusJSONResponse) VisitGetAccountPointsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetAccountPoints401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response GetAccountPoints401ApplicationProblemPlusJSONResponse) VisitGetAccountPointsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetAccountPoints403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response GetAccountPoints403ApplicationProblemPlusJSONResponse) VisitGetAccountPointsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetAccountPoints404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response GetAccountPoints404ApplicationProblemPlusJSONResponse) VisitGetAccountPointsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetAccountPoints413ApplicationProblemPlusJSONResponse struct {
+	TooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response GetAccountPoints413ApplicationProblemPlusJSONResponse) VisitGetAccountPointsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetAccountPoints429ApplicationProblemPlusJSONResponse struct {
+	TooManyApplicationProblemPlusJSONResponse
+}
+
+func (response GetAccountPoints429ApplicationProblemPlusJSONResponse) VisitGetAccountPointsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetAccountPoints503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response GetAccountPoints503ApplicationProblemPlusJSONResponse) VisitGetAccountPointsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetAccountSessionsRequestObject struct {
+	AccountId AccountID `json:"account_id"`
+}
+
+type GetAccountSessionsResponseObject interface {
+	VisitGetAccountSessionsResponse(w http.ResponseWriter) error
+}
+
+type GetAccountSessions200JSONResponse DeviceList
+
+func (response GetAccountSessions200JSONResponse) VisitGetAccountSessionsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetAccountSessions400ApplicationProblemPlusJSONResponse struct {
+	ValidationApplicationProblemPlusJSONResponse
+}
+
+func (response GetAccountSessions400ApplicationProblemPlusJSONResponse) VisitGetAccountSessionsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetAccountSessions401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response GetAccountSessions401ApplicationProblemPlusJSONResponse) VisitGetAccountSessionsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetAccountSessions403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response GetAccountSessions403ApplicationProblemPlusJSONResponse) VisitGetAccountSessionsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetAccountSessions404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response GetAccountSessions404ApplicationProblemPlusJSONResponse) VisitGetAccountSessionsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetAccountSessions413ApplicationProblemPlusJSONResponse struct {
+	TooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response GetAccountSessions413ApplicationProblemPlusJSONResponse) VisitGetAccountSessionsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetAccountSessions429ApplicationProblemPlusJSONResponse struct {
+	TooManyApplicationProblemPlusJSONResponse
+}
+
+func (response GetAccountSessions429ApplicationProblemPlusJSONResponse) VisitGetAccountSessionsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetAccountSessions503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response GetAccountSessions503ApplicationProblemPlusJSONResponse) VisitGetAccountSessionsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SyncAccountRequestObject struct {
+	AccountId AccountID `json:"account_id"`
+	Params    SyncAccountParams
+	Body      *SyncAccountJSONRequestBody
+}
+
+type SyncAccountResponseObject interface {
+	VisitSyncAccountResponse(w http.ResponseWriter) error
+}
+
+type SyncAccount200ResponseHeaders struct {
+	IdempotentReplayed *bool
+}
+
+type SyncAccount200JSONResponse struct {
+	Body    AdminAccount
+	Headers SyncAccount200ResponseHeaders
+}
+
+func (response SyncAccount200JSONResponse) VisitSyncAccountResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.IdempotentReplayed != nil {
+		w.Header().Set("Idempotent-Replayed", fmt.Sprint(*response.Headers.IdempotentReplayed))
+	}
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SyncAccount400ApplicationProblemPlusJSONResponse struct {
+	ValidationApplicationProblemPlusJSONResponse
+}
+
+func (response SyncAccount400ApplicationProblemPlusJSONResponse) VisitSyncAccountResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SyncAccount401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response SyncAccount401ApplicationProblemPlusJSONResponse) VisitSyncAccountResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SyncAccount403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response SyncAccount403ApplicationProblemPlusJSONResponse) VisitSyncAccountResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SyncAccount404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response SyncAccount404ApplicationProblemPlusJSONResponse) VisitSyncAccountResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SyncAccount409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response SyncAccount409ApplicationProblemPlusJSONResponse) VisitSyncAccountResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SyncAccount413ApplicationProblemPlusJSONResponse struct {
+	TooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response SyncAccount413ApplicationProblemPlusJSONResponse) VisitSyncAccountResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SyncAccount415ApplicationProblemPlusJSONResponse struct {
+	MediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response SyncAccount415ApplicationProblemPlusJSONResponse) VisitSyncAccountResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SyncAccount422ApplicationProblemPlusJSONResponse struct {
+	KeyReusedApplicationProblemPlusJSONResponse
+}
+
+func (response SyncAccount422ApplicationProblemPlusJSONResponse) VisitSyncAccountResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SyncAccount429ApplicationProblemPlusJSONResponse struct {
+	TooManyApplicationProblemPlusJSONResponse
+}
+
+func (response SyncAccount429ApplicationProblemPlusJSONResponse) VisitSyncAccountResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SyncAccount503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response SyncAccount503ApplicationProblemPlusJSONResponse) VisitSyncAccountResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -9255,6 +11423,740 @@ type UnparkAccount503ApplicationProblemPlusJSONResponse struct {
 }
 
 func (response UnparkAccount503ApplicationProblemPlusJSONResponse) VisitUnparkAccountResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListAdminActionsRequestObject struct {
+	Params ListAdminActionsParams
+}
+
+type ListAdminActionsResponseObject interface {
+	VisitListAdminActionsResponse(w http.ResponseWriter) error
+}
+
+type ListAdminActions200JSONResponse AdminActionPage
+
+func (response ListAdminActions200JSONResponse) VisitListAdminActionsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListAdminActions400ApplicationProblemPlusJSONResponse struct {
+	ValidationApplicationProblemPlusJSONResponse
+}
+
+func (response ListAdminActions400ApplicationProblemPlusJSONResponse) VisitListAdminActionsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListAdminActions401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response ListAdminActions401ApplicationProblemPlusJSONResponse) VisitListAdminActionsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListAdminActions403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response ListAdminActions403ApplicationProblemPlusJSONResponse) VisitListAdminActionsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListAdminActions404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response ListAdminActions404ApplicationProblemPlusJSONResponse) VisitListAdminActionsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListAdminActions413ApplicationProblemPlusJSONResponse struct {
+	TooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response ListAdminActions413ApplicationProblemPlusJSONResponse) VisitListAdminActionsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListAdminActions429ApplicationProblemPlusJSONResponse struct {
+	TooManyApplicationProblemPlusJSONResponse
+}
+
+func (response ListAdminActions429ApplicationProblemPlusJSONResponse) VisitListAdminActionsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListAdminActions503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response ListAdminActions503ApplicationProblemPlusJSONResponse) VisitListAdminActionsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetChecksRequestObject struct {
+}
+
+type GetChecksResponseObject interface {
+	VisitGetChecksResponse(w http.ResponseWriter) error
+}
+
+type GetChecks200JSONResponse Checks
+
+func (response GetChecks200JSONResponse) VisitGetChecksResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetChecks400ApplicationProblemPlusJSONResponse struct {
+	ValidationApplicationProblemPlusJSONResponse
+}
+
+func (response GetChecks400ApplicationProblemPlusJSONResponse) VisitGetChecksResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetChecks401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response GetChecks401ApplicationProblemPlusJSONResponse) VisitGetChecksResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetChecks403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response GetChecks403ApplicationProblemPlusJSONResponse) VisitGetChecksResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetChecks404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response GetChecks404ApplicationProblemPlusJSONResponse) VisitGetChecksResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetChecks413ApplicationProblemPlusJSONResponse struct {
+	TooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response GetChecks413ApplicationProblemPlusJSONResponse) VisitGetChecksResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetChecks429ApplicationProblemPlusJSONResponse struct {
+	TooManyApplicationProblemPlusJSONResponse
+}
+
+func (response GetChecks429ApplicationProblemPlusJSONResponse) VisitGetChecksResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetChecks503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response GetChecks503ApplicationProblemPlusJSONResponse) VisitGetChecksResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListStripeEventsRequestObject struct {
+	Params ListStripeEventsParams
+}
+
+type ListStripeEventsResponseObject interface {
+	VisitListStripeEventsResponse(w http.ResponseWriter) error
+}
+
+type ListStripeEvents200JSONResponse StripeEventPage
+
+func (response ListStripeEvents200JSONResponse) VisitListStripeEventsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListStripeEvents400ApplicationProblemPlusJSONResponse struct {
+	ValidationApplicationProblemPlusJSONResponse
+}
+
+func (response ListStripeEvents400ApplicationProblemPlusJSONResponse) VisitListStripeEventsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListStripeEvents401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response ListStripeEvents401ApplicationProblemPlusJSONResponse) VisitListStripeEventsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListStripeEvents403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response ListStripeEvents403ApplicationProblemPlusJSONResponse) VisitListStripeEventsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListStripeEvents404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response ListStripeEvents404ApplicationProblemPlusJSONResponse) VisitListStripeEventsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListStripeEvents413ApplicationProblemPlusJSONResponse struct {
+	TooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response ListStripeEvents413ApplicationProblemPlusJSONResponse) VisitListStripeEventsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListStripeEvents429ApplicationProblemPlusJSONResponse struct {
+	TooManyApplicationProblemPlusJSONResponse
+}
+
+func (response ListStripeEvents429ApplicationProblemPlusJSONResponse) VisitListStripeEventsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListStripeEvents503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response ListStripeEvents503ApplicationProblemPlusJSONResponse) VisitListStripeEventsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReplayStripeEventRequestObject struct {
+	StripeEventId StripeEventID `json:"stripe_event_id"`
+	Body          *ReplayStripeEventJSONRequestBody
+}
+
+type ReplayStripeEventResponseObject interface {
+	VisitReplayStripeEventResponse(w http.ResponseWriter) error
+}
+
+type ReplayStripeEvent202JSONResponse InboxEvent
+
+func (response ReplayStripeEvent202JSONResponse) VisitReplayStripeEventResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(202)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReplayStripeEvent400ApplicationProblemPlusJSONResponse struct {
+	ValidationApplicationProblemPlusJSONResponse
+}
+
+func (response ReplayStripeEvent400ApplicationProblemPlusJSONResponse) VisitReplayStripeEventResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReplayStripeEvent401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response ReplayStripeEvent401ApplicationProblemPlusJSONResponse) VisitReplayStripeEventResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReplayStripeEvent403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response ReplayStripeEvent403ApplicationProblemPlusJSONResponse) VisitReplayStripeEventResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReplayStripeEvent404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response ReplayStripeEvent404ApplicationProblemPlusJSONResponse) VisitReplayStripeEventResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReplayStripeEvent409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response ReplayStripeEvent409ApplicationProblemPlusJSONResponse) VisitReplayStripeEventResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReplayStripeEvent413ApplicationProblemPlusJSONResponse struct {
+	TooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response ReplayStripeEvent413ApplicationProblemPlusJSONResponse) VisitReplayStripeEventResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReplayStripeEvent415ApplicationProblemPlusJSONResponse struct {
+	MediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response ReplayStripeEvent415ApplicationProblemPlusJSONResponse) VisitReplayStripeEventResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReplayStripeEvent429ApplicationProblemPlusJSONResponse struct {
+	TooManyApplicationProblemPlusJSONResponse
+}
+
+func (response ReplayStripeEvent429ApplicationProblemPlusJSONResponse) VisitReplayStripeEventResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReplayStripeEvent503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response ReplayStripeEvent503ApplicationProblemPlusJSONResponse) VisitReplayStripeEventResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListJobsRequestObject struct {
+}
+
+type ListJobsResponseObject interface {
+	VisitListJobsResponse(w http.ResponseWriter) error
+}
+
+type ListJobs200JSONResponse JobReport
+
+func (response ListJobs200JSONResponse) VisitListJobsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListJobs400ApplicationProblemPlusJSONResponse struct {
+	ValidationApplicationProblemPlusJSONResponse
+}
+
+func (response ListJobs400ApplicationProblemPlusJSONResponse) VisitListJobsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListJobs401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response ListJobs401ApplicationProblemPlusJSONResponse) VisitListJobsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListJobs403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response ListJobs403ApplicationProblemPlusJSONResponse) VisitListJobsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListJobs404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response ListJobs404ApplicationProblemPlusJSONResponse) VisitListJobsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListJobs413ApplicationProblemPlusJSONResponse struct {
+	TooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response ListJobs413ApplicationProblemPlusJSONResponse) VisitListJobsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListJobs429ApplicationProblemPlusJSONResponse struct {
+	TooManyApplicationProblemPlusJSONResponse
+}
+
+func (response ListJobs429ApplicationProblemPlusJSONResponse) VisitListJobsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListJobs503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response ListJobs503ApplicationProblemPlusJSONResponse) VisitListJobsResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -16823,7 +19725,7 @@ type StrictServerInterface interface {
 	// ReadSubscription The subscription as the database has it
 	// (GET /accounts/{account_id}/subscription)
 	ReadSubscription(ctx context.Context, request ReadSubscriptionRequestObject) (ReadSubscriptionResponseObject, error)
-	// FindAccounts Find the account with an email, or the parked accounts
+	// FindAccounts Find an account, or the parked accounts
 	// (GET /admin/accounts)
 	FindAccounts(ctx context.Context, request FindAccountsRequestObject) (FindAccountsResponseObject, error)
 	// GetAccount One account as it is now
@@ -16838,18 +19740,57 @@ type StrictServerInterface interface {
 	// DisableAccount Close an account at once
 	// (POST /admin/accounts/{account_id}/disable)
 	DisableAccount(ctx context.Context, request DisableAccountRequestObject) (DisableAccountResponseObject, error)
+	// GetAccountDrift How an account differs from Stripe now
+	// (GET /admin/accounts/{account_id}/drift)
+	GetAccountDrift(ctx context.Context, request GetAccountDriftRequestObject) (GetAccountDriftResponseObject, error)
 	// EnableAccount Open a disabled account
 	// (POST /admin/accounts/{account_id}/enable)
 	EnableAccount(ctx context.Context, request EnableAccountRequestObject) (EnableAccountResponseObject, error)
+	// EndAccountSessions End all logins of an account
+	// (POST /admin/accounts/{account_id}/end-sessions)
+	EndAccountSessions(ctx context.Context, request EndAccountSessionsRequestObject) (EndAccountSessionsResponseObject, error)
+	// GetAccountEntries The movements of an account's points, newest first
+	// (GET /admin/accounts/{account_id}/entries)
+	GetAccountEntries(ctx context.Context, request GetAccountEntriesRequestObject) (GetAccountEntriesResponseObject, error)
 	// GrantPoints Give points
 	// (POST /admin/accounts/{account_id}/grants)
 	GrantPoints(ctx context.Context, request GrantPointsRequestObject) (GrantPointsResponseObject, error)
+	// GetAccountHolds An account's active holds, newest first
+	// (GET /admin/accounts/{account_id}/holds)
+	GetAccountHolds(ctx context.Context, request GetAccountHoldsRequestObject) (GetAccountHoldsResponseObject, error)
+	// GetAccountOrders An account's orders, newest first
+	// (GET /admin/accounts/{account_id}/orders)
+	GetAccountOrders(ctx context.Context, request GetAccountOrdersRequestObject) (GetAccountOrdersResponseObject, error)
+	// GetAccountPoints An account's balance and its lots
+	// (GET /admin/accounts/{account_id}/points)
+	GetAccountPoints(ctx context.Context, request GetAccountPointsRequestObject) (GetAccountPointsResponseObject, error)
+	// GetAccountSessions An account's live logins, last used first
+	// (GET /admin/accounts/{account_id}/sessions)
+	GetAccountSessions(ctx context.Context, request GetAccountSessionsRequestObject) (GetAccountSessionsResponseObject, error)
+	// SyncAccount Ask Stripe about an account now
+	// (POST /admin/accounts/{account_id}/sync)
+	SyncAccount(ctx context.Context, request SyncAccountRequestObject) (SyncAccountResponseObject, error)
 	// GetTimeline What happened to an account, latest first
 	// (GET /admin/accounts/{account_id}/timeline)
 	GetTimeline(ctx context.Context, request GetTimelineRequestObject) (GetTimelineResponseObject, error)
 	// UnparkAccount Let the grants of a parked account through
 	// (POST /admin/accounts/{account_id}/unpark)
 	UnparkAccount(ctx context.Context, request UnparkAccountRequestObject) (UnparkAccountResponseObject, error)
+	// ListAdminActions What admins did and why, latest first
+	// (GET /admin/actions)
+	ListAdminActions(ctx context.Context, request ListAdminActionsRequestObject) (ListAdminActionsResponseObject, error)
+	// GetChecks How far the periodic checks have come
+	// (GET /admin/checks)
+	GetChecks(ctx context.Context, request GetChecksRequestObject) (GetChecksResponseObject, error)
+	// ListStripeEvents Events that Stripe sent, last received first
+	// (GET /admin/events)
+	ListStripeEvents(ctx context.Context, request ListStripeEventsRequestObject) (ListStripeEventsResponseObject, error)
+	// ReplayStripeEvent Process an event of Stripe's again
+	// (POST /admin/events/{stripe_event_id}/replay)
+	ReplayStripeEvent(ctx context.Context, request ReplayStripeEventRequestObject) (ReplayStripeEventResponseObject, error)
+	// ListJobs The background jobs that are not done
+	// (GET /admin/jobs)
+	ListJobs(ctx context.Context, request ListJobsRequestObject) (ListJobsResponseObject, error)
 	// ListServiceKeys Service keys, newest first
 	// (GET /admin/keys)
 	ListServiceKeys(ctx context.Context, request ListServiceKeysRequestObject) (ListServiceKeysResponseObject, error)
@@ -17749,6 +20690,31 @@ func (sh *strictHandler) DisableAccount(ctx echo.Context, accountId AccountID, p
 	return nil
 }
 
+// GetAccountDrift operation middleware
+func (sh *strictHandler) GetAccountDrift(ctx echo.Context, accountId AccountID) error {
+	var request GetAccountDriftRequestObject
+
+	request.AccountId = accountId
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetAccountDrift(ctx.Request().Context(), request.(GetAccountDriftRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetAccountDrift")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetAccountDriftResponseObject); ok {
+		return validResponse.VisitGetAccountDriftResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
 // EnableAccount operation middleware
 func (sh *strictHandler) EnableAccount(ctx echo.Context, accountId AccountID, params EnableAccountParams) error {
 	var request EnableAccountRequestObject
@@ -17798,6 +20764,81 @@ func (sh *strictHandler) EnableAccount(ctx echo.Context, accountId AccountID, pa
 	return nil
 }
 
+// EndAccountSessions operation middleware
+func (sh *strictHandler) EndAccountSessions(ctx echo.Context, accountId AccountID, params EndAccountSessionsParams) error {
+	var request EndAccountSessionsRequestObject
+
+	request.AccountId = accountId
+	request.Params = params
+
+	var body EndAccountSessionsJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.EndAccountSessions(ctx.Request().Context(), request.(EndAccountSessionsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "EndAccountSessions")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(EndAccountSessionsResponseObject); ok {
+		return validResponse.VisitEndAccountSessionsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetAccountEntries operation middleware
+func (sh *strictHandler) GetAccountEntries(ctx echo.Context, accountId AccountID, params GetAccountEntriesParams) error {
+	var request GetAccountEntriesRequestObject
+
+	request.AccountId = accountId
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetAccountEntries(ctx.Request().Context(), request.(GetAccountEntriesRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetAccountEntries")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetAccountEntriesResponseObject); ok {
+		return validResponse.VisitGetAccountEntriesResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
 // GrantPoints operation middleware
 func (sh *strictHandler) GrantPoints(ctx echo.Context, accountId AccountID, params GrantPointsParams) error {
 	var request GrantPointsRequestObject
@@ -17841,6 +20882,157 @@ func (sh *strictHandler) GrantPoints(ctx echo.Context, accountId AccountID, para
 		return err
 	} else if validResponse, ok := response.(GrantPointsResponseObject); ok {
 		return validResponse.VisitGrantPointsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetAccountHolds operation middleware
+func (sh *strictHandler) GetAccountHolds(ctx echo.Context, accountId AccountID, params GetAccountHoldsParams) error {
+	var request GetAccountHoldsRequestObject
+
+	request.AccountId = accountId
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetAccountHolds(ctx.Request().Context(), request.(GetAccountHoldsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetAccountHolds")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetAccountHoldsResponseObject); ok {
+		return validResponse.VisitGetAccountHoldsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetAccountOrders operation middleware
+func (sh *strictHandler) GetAccountOrders(ctx echo.Context, accountId AccountID, params GetAccountOrdersParams) error {
+	var request GetAccountOrdersRequestObject
+
+	request.AccountId = accountId
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetAccountOrders(ctx.Request().Context(), request.(GetAccountOrdersRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetAccountOrders")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetAccountOrdersResponseObject); ok {
+		return validResponse.VisitGetAccountOrdersResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetAccountPoints operation middleware
+func (sh *strictHandler) GetAccountPoints(ctx echo.Context, accountId AccountID) error {
+	var request GetAccountPointsRequestObject
+
+	request.AccountId = accountId
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetAccountPoints(ctx.Request().Context(), request.(GetAccountPointsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetAccountPoints")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetAccountPointsResponseObject); ok {
+		return validResponse.VisitGetAccountPointsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetAccountSessions operation middleware
+func (sh *strictHandler) GetAccountSessions(ctx echo.Context, accountId AccountID) error {
+	var request GetAccountSessionsRequestObject
+
+	request.AccountId = accountId
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetAccountSessions(ctx.Request().Context(), request.(GetAccountSessionsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetAccountSessions")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetAccountSessionsResponseObject); ok {
+		return validResponse.VisitGetAccountSessionsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// SyncAccount operation middleware
+func (sh *strictHandler) SyncAccount(ctx echo.Context, accountId AccountID, params SyncAccountParams) error {
+	var request SyncAccountRequestObject
+
+	request.AccountId = accountId
+	request.Params = params
+
+	var body SyncAccountJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.SyncAccount(ctx.Request().Context(), request.(SyncAccountRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "SyncAccount")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(SyncAccountResponseObject); ok {
+		return validResponse.VisitSyncAccountResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}
@@ -17916,6 +21108,150 @@ func (sh *strictHandler) UnparkAccount(ctx echo.Context, accountId AccountID, pa
 		return err
 	} else if validResponse, ok := response.(UnparkAccountResponseObject); ok {
 		return validResponse.VisitUnparkAccountResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ListAdminActions operation middleware
+func (sh *strictHandler) ListAdminActions(ctx echo.Context, params ListAdminActionsParams) error {
+	var request ListAdminActionsRequestObject
+
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListAdminActions(ctx.Request().Context(), request.(ListAdminActionsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListAdminActions")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListAdminActionsResponseObject); ok {
+		return validResponse.VisitListAdminActionsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetChecks operation middleware
+func (sh *strictHandler) GetChecks(ctx echo.Context) error {
+	var request GetChecksRequestObject
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetChecks(ctx.Request().Context(), request.(GetChecksRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetChecks")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetChecksResponseObject); ok {
+		return validResponse.VisitGetChecksResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ListStripeEvents operation middleware
+func (sh *strictHandler) ListStripeEvents(ctx echo.Context, params ListStripeEventsParams) error {
+	var request ListStripeEventsRequestObject
+
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListStripeEvents(ctx.Request().Context(), request.(ListStripeEventsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListStripeEvents")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListStripeEventsResponseObject); ok {
+		return validResponse.VisitListStripeEventsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ReplayStripeEvent operation middleware
+func (sh *strictHandler) ReplayStripeEvent(ctx echo.Context, stripeEventId StripeEventID) error {
+	var request ReplayStripeEventRequestObject
+
+	request.StripeEventId = stripeEventId
+
+	var body ReplayStripeEventJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ReplayStripeEvent(ctx.Request().Context(), request.(ReplayStripeEventRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ReplayStripeEvent")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ReplayStripeEventResponseObject); ok {
+		return validResponse.VisitReplayStripeEventResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ListJobs operation middleware
+func (sh *strictHandler) ListJobs(ctx echo.Context) error {
+	var request ListJobsRequestObject
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListJobs(ctx.Request().Context(), request.(ListJobsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListJobs")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListJobsResponseObject); ok {
+		return validResponse.VisitListJobsResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}

@@ -47,6 +47,7 @@ type Options struct {
 	HSTSSeconds    int64        // how long browsers ask this host by TLS alone; 0: they are not told to
 	Shop           bool         // serve the demo shop at /, and a button on /docs that makes an account
 	SandboxURL     string       // that the shop links to, or "" for none
+	Console        bool         // serve the admin console at /admin
 	Mails          *mail.Folder // shown at /mails to everyone; nil: no such page
 	// OpsApart says that the operator's routes have an address of their own: the metrics, the profiles and all below
 	// /admin.
@@ -57,7 +58,7 @@ type Options struct {
 	Log     *slog.Logger
 
 	Metrics *metric.Metrics // what this process counts itself; nil: nothing
-	Jobs    *jobs.Runner    // whose kinds of job the metrics name
+	Jobs    *jobs.Runner    // whose kinds of job the metrics name, and whose failures admins see
 	Tracer  *trace.Tracer   // of requests; nil: no traces
 }
 
@@ -71,6 +72,7 @@ type server struct {
 	post     *outbox.Post
 	tokens   *token.Issuer
 	catalog  *catalog.Catalog
+	jobs     *jobs.Runner
 	leaving  <-chan struct{}
 
 	lowPoints billing.Points
@@ -95,6 +97,7 @@ func New(o Options) (public, ops http.Handler, err error) {
 		post:      o.Post,
 		tokens:    o.Tokens,
 		catalog:   o.Catalog,
+		jobs:      o.Jobs,
 		lowPoints: o.LowPoints,
 		leaving:   o.Leaving,
 	}

@@ -46,13 +46,8 @@ func (s *server) ReadAccount(ctx context.Context, r ReadAccountRequestObject) (R
 
 // ReadPoints returns an account's balance and its lots.
 func (s *server) ReadPoints(ctx context.Context, r ReadPointsRequestObject) (ReadPointsResponseObject, error) {
-	a, lots, err := ledger.Show(ctx, s.db, billing.AccountID(r.AccountId))
-	if err != nil {
-		return nil, err
-	}
-	return ReadPoints200JSONResponse{
-		Available: int64(a.Available), Held: int64(a.Held), Debt: int64(a.Debt), Lots: each(lots, toAPILot),
-	}, nil
+	found, err := s.pointsOf(ctx, r.AccountId)
+	return ReadPoints200JSONResponse(found), err
 }
 
 // ReadSubscription returns an account's subscription.
@@ -68,20 +63,8 @@ func (s *server) ReadSubscription(
 
 // ReadEntries returns a page of an account's history.
 func (s *server) ReadEntries(ctx context.Context, r ReadEntriesRequestObject) (ReadEntriesResponseObject, error) {
-	id, limit := billing.AccountID(r.AccountId), limitOf(r.Params.Limit)
-	present, err := s.db.HasAccount(ctx, id)
-	if err == nil && !present {
-		err = billing.Errorf(billing.ENotFound, "No such account.")
-	}
-	if err != nil {
-		return nil, err
-	}
-	entries, err := s.db.Entries(ctx, id, billing.EntryID(value(r.Params.Cursor)), limit+1)
-	if err != nil {
-		return nil, err
-	}
-	entries, next := page(entries, limit, func(e billing.Entry) string { return string(e.ID) })
-	return ReadEntries200JSONResponse{Entries: each(entries, toAPIEntry), NextCursor: next}, nil
+	found, err := s.entriesOf(ctx, r.AccountId, r.Params.Cursor, r.Params.Limit)
+	return ReadEntries200JSONResponse(found), err
 }
 
 func (s *server) toAPIServiceAccount(a billing.Account) ServiceAccount {

@@ -26,6 +26,7 @@ func TestStory(t *testing.T) {
 		c.looksAround()
 		c.toppedUp()
 		c.meetsTheAdmin()
+		c.isLookedAfter()
 		c.wantsToBeTold()
 		c.meetsAService()
 		c.hasALoginElsewhere()

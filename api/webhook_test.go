@@ -164,7 +164,7 @@ func (c *client) wantsToBeTold() {
 	var did []string
 	for _, d := range deeds {
 		c.expect(
-			string(d.AdminID) == admin.claims().text("sub") && string(d.WebhookID) == made.text("webhook.id"),
+			string(d.AdminID) == admin.claims().text("sub") && d.Subject == made.text("webhook.id"),
 			"who did what to which: %+v", d,
 		)
 		did = append(did, string(d.Action))

@@ -158,6 +158,7 @@ func (w *world) wireWith(leaving <-chan struct{}, log *slog.Logger) http.Handler
 		Catalog:    w.Catalog,
 		Origins:    []string{shopURL},
 		Shop:       !w.bare,
+		Console:    !w.bare || w.opsApart,
 		SandboxURL: w.Sandbox,
 		Leaving:    leaving,
 		Metrics:    w.counts,

@@ -40,7 +40,7 @@ func (e eventsListCmd) Run(ctx context.Context) error {
 		return err
 	}
 	defer closeAll()
-	events, err := db.Events(ctx, billing.InboxStatus(e.Status), e.Limit)
+	events, err := db.Events(ctx, billing.InboxStatus(e.Status), "", e.Limit)
 	if err != nil {
 		return err
 	}
@@ -82,7 +82,8 @@ func (e eventsShowCmd) Run(ctx context.Context) error {
 }
 
 type eventsReplayCmd struct {
-	ID string `arg:"" help:"evt_…"`
+	ID     string `arg:"" help:"evt_…"`
+	Reason string `help:"Why it is replayed; it is recorded." default:"asked for on the command line"`
 
 	outcome
 	target
@@ -95,7 +96,7 @@ func (e eventsReplayCmd) Run(ctx context.Context) error {
 		return err
 	}
 	defer closeAll()
-	if err := in.Replay(ctx, billing.StripeEventID(e.ID)); err != nil {
+	if err := in.Replay(ctx, billing.StripeEventID(e.ID), "", e.Reason); err != nil {
 		return fmt.Errorf("event %s: %w", e.ID, err)
 	}
 	return tell(e.JSON, "The event is pending again.", map[string]any{"event": e.ID, "status": billing.InboxPending})

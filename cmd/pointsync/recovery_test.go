@@ -50,7 +50,7 @@ func TestAgreementAfterKill(t *testing.T) {
 			server = p.serve()
 			began := time.Now()
 			for agreed := false; !agreed; {
-				pending, err := db.Events(context.Background(), billing.InboxPending, 1)
+				pending, err := db.Events(context.Background(), billing.InboxPending, "", 1)
 				if err != nil {
 					t.Fatal(err)
 				}

@@ -194,7 +194,7 @@ func (h webhooksHistoryCmd) Run(ctx context.Context) error {
 		t := table{columns: []string{"at", "who", "did", "webhook", "told"}}
 		for _, a := range deeds {
 			did := strings.TrimPrefix(string(a.Action), "webhook.")
-			t.add(a.CreatedAt, madeBy(a.AdminID), did, a.WebhookID, a.Reason)
+			t.add(a.CreatedAt, madeBy(a.AdminID), did, a.Subject, a.Reason)
 		}
 		return t.print(os.Stdout, h.JSON)
 	})

@@ -38,6 +38,14 @@ func Enable(ctx context.Context, db *store.DB, id billing.AccountID, d Decision)
 	})
 }
 
+// EndSessions ends all logins of an account, once for each key. Its customer logs in again. Errors: ENotFound,
+// EKeyReused, EInvalid.
+func EndSessions(ctx context.Context, db *store.DB, id billing.AccountID, d Decision) (replayed bool, err error) {
+	return Decide(ctx, db, id, billing.ActionEndSessions, d, func(tx *store.Tx, a billing.Account) (bool, error) {
+		return true, tx.RevokeLogins(ctx, a.ID)
+	})
+}
+
 // Decide does what a person decided about an account, once for each key, and records the decision. do changes the
 // account under its lock, and returns false if nothing was left to change: then nothing is recorded. Errors: EInvalid
 // (no reason), ENotFound, EKeyReused, and those of do.

@@ -51,6 +51,9 @@ func CreateKey(
 			CreatedBy: by,
 			ExpiresAt: r.ExpiresAt,
 		}
+		if err := noteKey(ctx, tx, billing.ActionKeyCreate, by, k); err != nil {
+			return err
+		}
 		return tx.InsertServiceKey(ctx, k, hashOf(secret))
 	})
 	return k, secret, err
@@ -79,16 +82,33 @@ func RevokeKey(
 	ctx context.Context, db *store.DB, by billing.AdminID, id billing.KeyID,
 ) (k billing.ServiceKey, err error) {
 	err = db.InTx(ctx, func(tx *store.Tx) error {
-		if err := tx.RevokeServiceKey(ctx, id, by); err != nil {
+		revoked, err := tx.RevokeServiceKey(ctx, id, by)
+		if err != nil {
 			return err
 		}
-		k, err = tx.ServiceKey(ctx, id)
-		return err
+		if k, err = tx.ServiceKey(ctx, id); err != nil || !revoked {
+			return err
+		}
+		return noteKey(ctx, tx, billing.ActionKeyRevoke, by, k)
 	})
 	if billing.CodeOf(err) == billing.ENotFound {
 		err = billing.Errorf(billing.ENotFound, "No such service key.")
 	}
 	return k, err
+}
+
+// noteKey records what was done to a key, with its name and scopes.
+func noteKey(
+	ctx context.Context, tx *store.Tx, did billing.ActionKind, by billing.AdminID, k billing.ServiceKey,
+) error {
+	scopes := make([]string, len(k.Scopes))
+	for i, s := range k.Scopes {
+		scopes[i] = string(s)
+	}
+	return tx.InsertAdminAction(ctx, billing.AdminAction{
+		ID: billing.NewActionID(tx.Now), Subject: string(k.ID), AdminID: by, Action: did,
+		Reason: k.Name + ": " + strings.Join(scopes, ", "), CreatedAt: tx.Now,
+	})
 }
 
 // IsKey reports whether a credential claims to be a service key, valid or not.

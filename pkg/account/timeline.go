@@ -202,6 +202,12 @@ func describeAdmin(action, admin, reason string) string {
 		return fmt.Sprintf("%s deleted the account: %s", who, reason)
 	case billing.ActionUnpark:
 		return fmt.Sprintf("%s let the grants through that waited: %s", who, reason)
+	case billing.ActionSync:
+		return fmt.Sprintf("%s asked for a sync: %s", who, reason)
+	case billing.ActionEndSessions:
+		return fmt.Sprintf("%s ended all logins: %s", who, reason)
+	case billing.ActionReplay:
+		return fmt.Sprintf("%s replayed %s", who, reason)
 	}
 	return fmt.Sprintf("%s took points away: %s", who, reason)
 }

@@ -129,6 +129,9 @@ func (c *Config) checkServer(p *problems) {
 	if c.PasswordLogin != "on" && c.PasswordLogin != "off" {
 		p.add("POINTSYNC_PASSWORD_LOGIN must be on or off")
 	}
+	if c.Console != "on" && c.Console != "off" {
+		p.add("POINTSYNC_ADMIN_CONSOLE must be on or off")
+	}
 	c.checkMail(p)
 	if !claimPattern.MatchString(c.Issuer) {
 		p.add("POINTSYNC_TOKEN_ISSUER must be one name or address, without spaces, commas, semicolons or quotes")

@@ -70,6 +70,7 @@ type Config struct {
 	Unthrottled    bool          `env:"POINTSYNC_UNTHROTTLED"`
 	Issuers        string        `env:"POINTSYNC_ISSUERS"`
 	PasswordLogin  string        `env:"POINTSYNC_PASSWORD_LOGIN" envDefault:"on"`
+	Console        string        `env:"POINTSYNC_ADMIN_CONSOLE" envDefault:"on"`
 	LocalWebhooks  bool          `env:"POINTSYNC_ALLOW_LOCAL_WEBHOOKS"`
 	ProductName    string        `env:"POINTSYNC_PRODUCT_NAME" envDefault:"pointsync"`
 	Registration   string        `env:"POINTSYNC_REGISTRATION"`

@@ -50,7 +50,7 @@ func TestLoad(t *testing.T) {
 		c.RenewalGrace.Hours() != 2 || c.ParkGrants != 100 || c.ParkPoints != 10_000_000 ||
 		c.Issuer != "pointsync" || c.Audience != "pointsync" || c.LogLevel != slog.LevelInfo || c.ShutdownDelay != 0 ||
 		c.TopUpCoolOff != 10*time.Minute || c.AllowUnsafe || c.LocalWebhooks || c.Unthrottled || c.LowPoints != 0 ||
-		c.Live() || c.PasswordLogin != "on" || c.Issuers != "" {
+		c.Live() || c.PasswordLogin != "on" || c.Console != "on" || c.Issuers != "" {
 		t.Errorf("defaults: %+v", c)
 	}
 	if len(c.WebhookSecrets) != 2 || c.WebhookSecrets[1].Reveal() != "whsec_B6tWn1XyGq0ZkPv4SdMh7RrCu9EoTfLj" ||

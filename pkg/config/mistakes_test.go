@@ -58,6 +58,7 @@ func mistakes() []mistake {
 		}, {"POINTSYNC_TOKEN_AUDIENCE", `"a"`, "one audience"}, {"POINTSYNC_TOKEN_AUDIENCE", "a,", "one audience"},
 		{"POINTSYNC_RECEIPT_AUDIENCE", "a b", "one name"},
 		{"POINTSYNC_RECEIPT_AUDIENCE", "pointsync", "TOKEN_AUDIENCE"},
+		{"POINTSYNC_ADMIN_CONSOLE", "false", "on or off"},
 		{"POINTSYNC_PASSWORD_LOGIN", "false", "on or off"}, {"POINTSYNC_PASSWORD_LOGIN", "OFF", "on or off"},
 		{"POINTSYNC_TOKEN_ISSUER", "a,b", "one name"}, {"POINTSYNC_TOKEN_ISSUER", "points\u00a0sync", "one name"},
 		{"POINTSYNC_TOP_UP_COOL_OFF", "59s", "from 1m"}, {"POINTSYNC_TOP_UP_COOL_OFF", "25h", "to 24h"},

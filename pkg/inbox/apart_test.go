@@ -86,7 +86,7 @@ func TestJobsAreWrittenApart(t *testing.T) {
 	step("a sweep", 0, func() error { return w.inbox.Sweep(ctx) })
 	_, err = w.syncer.Sync(ctx, a.ID, billing.CauseEvent)
 	must(t, err)
-	step("a replay", 1, func() error { return w.inbox.Replay(ctx, "evt_1") })
+	step("a replay", 1, func() error { return w.inbox.Replay(ctx, "evt_1", "", "test") })
 	now := w.Now().UTC().Truncate(time.Microsecond)
 	w.park(a, billing.Parking{Approved: true, EndedAt: &now}, &now)
 	step("points that fell due", 1, func() error { return w.syncer.LookForDue(ctx, w.jobs) })

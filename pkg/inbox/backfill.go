@@ -90,7 +90,7 @@ func (in *Inbox) beginWalk(ctx context.Context, walk billing.EventWalk) (_ billi
 	since := now.Add(-time.Hour)
 	if walk.SeenUntil != nil {
 		since = *walk.SeenUntil
-	} else if newest, err := in.db.Events(ctx, "", 1); err != nil {
+	} else if newest, err := in.db.Events(ctx, "", "", 1); err != nil {
 		return walk, false, err
 	} else if len(newest) > 0 {
 		since = newest[0].ReceivedAt

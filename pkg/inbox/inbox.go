@@ -189,11 +189,18 @@ func (in *Inbox) route(ctx context.Context, tx *store.Tx, e *billing.InboxEvent)
 	return a, err
 }
 
-// Replay makes a stored event pending again and enqueues its job, whatever happened to it before. Errors: ENotFound,
-// and EConflict if it still concerns no account.
-func (in *Inbox) Replay(ctx context.Context, id billing.StripeEventID) error {
+// Replay makes a stored event pending again, enqueues its job, and records who asked for it and why. It does so
+// whatever happened to the event before. Errors: EInvalid (no reason), ENotFound, and EConflict if it still concerns no
+// account.
+func (in *Inbox) Replay(ctx context.Context, id billing.StripeEventID, by billing.AdminID, why string) error {
+	if err := billing.NeedReason(why); err != nil {
+		return err
+	}
 	return in.db.InTx(ctx, func(tx *store.Tx) error {
 		e, err := tx.Event(ctx, id)
+		if billing.CodeOf(err) == billing.ENotFound {
+			return billing.Errorf(billing.ENotFound, "No such event.")
+		}
 		if err != nil {
 			return err
 		}
@@ -204,6 +211,12 @@ func (in *Inbox) Replay(ctx context.Context, id billing.StripeEventID) error {
 		}
 		if e.Status == billing.InboxIgnored {
 			return billing.Errorf(billing.EConflict, "This event cannot be replayed: %s.", e.Reason)
+		}
+		if err := tx.InsertAdminAction(ctx, billing.AdminAction{
+			ID: billing.NewActionID(tx.Now), AccountID: a.ID, Subject: string(id), AdminID: by,
+			Action: billing.ActionReplay, Reason: why, CreatedAt: tx.Now,
+		}); err != nil {
+			return err
 		}
 		if a.ID == "" {
 			return in.jobs.Enqueue(ctx, tx, resolveArgs{Event: id})

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -259,21 +260,63 @@ func TestReplay(t *testing.T) {
 		if e := w.event("evt_1"); e.Status != billing.InboxIgnored {
 			w.t.Errorf("%+v", e)
 		}
-		if err := w.inbox.Replay(w.t.Context(), "evt_1"); billing.CodeOf(err) != billing.EConflict {
+		if err := w.inbox.Replay(w.t.Context(), "evt_1", "", "test"); billing.CodeOf(err) != billing.EConflict {
 			w.t.Errorf("an event of a customer that is not ours: %v", err)
 		}
-		if err := w.inbox.Replay(w.t.Context(), "evt_none"); billing.CodeOf(err) != billing.ENotFound {
+		if err := w.inbox.Replay(w.t.Context(), "evt_none", "", "test"); billing.CodeOf(err) != billing.ENotFound {
 			w.t.Errorf("no such event: %v", err)
 		}
 		w.insert(a)
 		w.start(w.t)
 		for ticket := range int64(2) {
-			must(w.t, w.inbox.Replay(w.t.Context(), "evt_1"))
+			must(w.t, w.inbox.Replay(w.t.Context(), "evt_1", "", "test"))
 			w.waitIdle()
 			if e := w.event("evt_1"); e.Status != billing.InboxProcessed || e.Ticket != ticket+1 ||
 				e.AccountID != a.ID || e.Reason != "" {
 				w.t.Errorf("replay %d: %+v", ticket+1, e)
 			}
+		}
+	})
+}
+
+// Proves that a replay is recorded with who asked for it and why, in one transaction: where it cannot be recorded, the
+// event stays as it is. A replay without a reason is refused.
+func TestReplayIsRecorded(t *testing.T) {
+	t.Parallel()
+	eachWorld(t, func(w *world) {
+		a, o := w.buyer()
+		w.ring("evt_1", a.CustomerID)
+		must(
+			w.t,
+			w.deliver(eventOf("evt_2", "refund.created", fmt.Sprintf(`{"object":"refund","id":%q}`, w.refund(o)))),
+		)
+		w.exec("UPDATE inbox_events SET status = 'ignored', reason = 'a test' WHERE id = 'evt_1'")
+		replay := func(id billing.StripeEventID, why string) error {
+			return w.inbox.Replay(w.t.Context(), id, "acc_admin", why)
+		}
+		if err := replay("evt_1", " "); billing.CodeOf(err) != billing.EInvalid {
+			w.t.Errorf("without a reason: %v", err)
+		}
+		w.exec("ALTER TABLE admin_actions RENAME TO out_of_reach")
+		if err := replay("evt_1", "lost"); err == nil || w.event("evt_1").Status != billing.InboxIgnored {
+			w.t.Errorf("what cannot be recorded is done: %v", err)
+		}
+		w.exec("ALTER TABLE out_of_reach RENAME TO admin_actions")
+		must(w.t, replay("evt_1", "lost"))
+		must(w.t, replay("evt_2", "no account is known"))
+		actions, err := w.db.AdminActions(w.t.Context(), "", "", 10)
+		must(w.t, err)
+		var got []string
+		for _, did := range actions {
+			who := fmt.Sprintf("%s %s %s of %q", did.AdminID, did.Action, did.Subject, did.AccountID)
+			got = append(got, who+": "+did.Reason)
+		}
+		want := []string{
+			`acc_admin replay evt_2 of "": no account is known`,
+			fmt.Sprintf("acc_admin replay evt_1 of %q: lost", a.ID),
+		}
+		if !slices.Equal(got, want) {
+			w.t.Errorf("recorded are %q, want %q", got, want)
 		}
 	})
 }
@@ -291,7 +334,7 @@ func TestReplayRoutes(t *testing.T) {
 		)
 		for id, kind := range map[string]string{"evt_1": "sync", "evt_2": "resolve"} {
 			w.exec("DELETE FROM river_job")
-			must(w.t, w.inbox.Replay(w.t.Context(), billing.StripeEventID(id)))
+			must(w.t, w.inbox.Replay(w.t.Context(), billing.StripeEventID(id), "", "test"))
 			if all, n := w.count(eventJobs), w.count(
 				"SELECT count(*) FROM river_job WHERE kind = '"+kind+"'",
 			); all != 1 || n != 1 {

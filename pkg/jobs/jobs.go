@@ -130,6 +130,9 @@ func (r *Runner) Stop(ctx context.Context) error {
 	return nil
 }
 
+// Unfinished are the states of a job that is not done, and of one that was given up.
+var Unfinished = []string{"available", "pending", "running", "scheduled", "retryable", "discarded"}
+
 // waiting are the states of a job that has not had its effect yet.
 var waiting = []rivertype.JobState{
 	rivertype.JobStateAvailable, rivertype.JobStatePending, rivertype.JobStateRunning,

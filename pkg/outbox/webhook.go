@@ -157,7 +157,7 @@ func note(
 	}
 	return tx.InsertAdminAction(ctx, billing.AdminAction{
 		ID:        billing.NewActionID(tx.Now),
-		WebhookID: w.ID,
+		Subject:   string(w.ID),
 		AdminID:   by,
 		Action:    did,
 		Reason:    u.Host + ": " + what,

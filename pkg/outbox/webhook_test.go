@@ -118,13 +118,13 @@ func TestDeeds(t *testing.T) {
 			_, err := o.db.SQL().Exec("ALTER TABLE " + from + " RENAME TO " + to)
 			must(t, err)
 		}
-		rename("webhook_actions", "out_of_reach")
+		rename("system_actions", "out_of_reach")
 		if _, err := o.post.Change(
 			ctx, admin, w.ID, outbox.Endpoint{URL: "https://example.net"},
 		); err == nil || o.webhook(w).URL == "https://example.net" {
 			t.Errorf("a deed that cannot be noted is done: %v", err)
 		}
-		rename("out_of_reach", "webhook_actions")
+		rename("out_of_reach", "system_actions")
 		o.clock.Advance(time.Second)
 		must(t, o.post.Remove(ctx, admin, w.ID))
 		_, add := o.post.Add(ctx, admin, outbox.Endpoint{URL: "nowhere"})
@@ -136,7 +136,7 @@ func TestDeeds(t *testing.T) {
 		must(t, err)
 		var got []string
 		for _, d := range slices.Backward(deeds) {
-			if d.WebhookID != w.ID || d.AccountID != "" || d.CreatedAt.IsZero() {
+			if d.Subject != string(w.ID) || d.AccountID != "" || d.CreatedAt.IsZero() {
 				t.Errorf("%+v", d)
 			}
 			got = append(got, fmt.Sprintf("%s by %q: %s", d.Action, d.AdminID, d.Reason))

@@ -266,7 +266,7 @@ func (w *world) disagreeing(among []*user) (found []*user, why string) {
 
 // pendingEvent describes an event that waits, or returns "" if no event waits.
 func (w *world) pendingEvent() string {
-	pending, err := w.db.Events(w.ctx, billing.InboxPending, 1)
+	pending, err := w.db.Events(w.ctx, billing.InboxPending, "", 1)
 	switch {
 	case err != nil:
 		return err.Error()

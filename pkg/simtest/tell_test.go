@@ -115,7 +115,7 @@ func (w *world) tellDatabase(out *strings.Builder, who *user) {
 			l.ClawedBack, l.ExpiresAt,
 		)
 	}
-	events, _ := w.db.Events(w.ctx, "", 2000)
+	events, _ := w.db.Events(w.ctx, "", "", 2000)
 	for told, n := 0, 0; n < len(events) && told < maxEvents; n++ {
 		if e := events[n]; e.AccountID == a.ID {
 			told++

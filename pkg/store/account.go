@@ -124,7 +124,7 @@ func (tx *Tx) LockAccount(ctx context.Context, id billing.AccountID) (billing.Ac
 
 // LockAccountByCustomer locks the account that has or had a Stripe customer, as LockAccount does. Errors: ENotFound.
 func (tx *Tx) LockAccountByCustomer(ctx context.Context, id billing.CustomerID) (billing.Account, error) {
-	account, err := tx.accountOfCustomer(ctx, id)
+	account, err := tx.AccountOfCustomer(ctx, id)
 	if err != nil {
 		return billing.Account{}, err
 	}

@@ -11,6 +11,7 @@ type adminActionRow struct {
 	ID        string `gorm:"primaryKey"`
 	AdminID   *string
 	Action    string `gorm:"not null"`
+	Subject   string `gorm:"not null"`
 	EntrySeq  *int64
 	Reason    string `gorm:"not null"`
 	CreatedAt stamp  `gorm:"not null;autoCreateTime:false"`
@@ -18,27 +19,27 @@ type adminActionRow struct {
 
 func (adminActionRow) TableName() string { return "admin_actions" }
 
-type webhookActionRow struct {
+type systemActionRow struct {
 	ID        string `gorm:"primaryKey"`
-	WebhookID string `gorm:"not null"`
+	Subject   string `gorm:"not null"`
 	AdminID   *string
 	Action    string `gorm:"not null"`
 	Reason    string `gorm:"not null"`
 	CreatedAt stamp  `gorm:"not null;autoCreateTime:false"`
 }
 
-func (webhookActionRow) TableName() string { return "webhook_actions" }
+func (systemActionRow) TableName() string { return "system_actions" }
 
-// InsertAdminAction records what an admin did to an account or to an endpoint. The caller holds the lock of the account
-// or the endpoint.
+// InsertAdminAction records what an admin did to an account or to a thing of no account, in the transaction that does
+// it. The caller holds the lock of the account or the thing. No method changes or deletes a record.
 func (tx *Tx) InsertAdminAction(ctx context.Context, a billing.AdminAction) error {
 	if e, ok := billing.SecurityEventOf(a); ok {
 		tx.Report(e)
 	}
-	if a.WebhookID != "" {
-		return translate(tx.q(ctx).Create(&webhookActionRow{
+	if a.AccountID == "" {
+		return translate(tx.q(ctx).Create(&systemActionRow{
 			ID:        string(a.ID),
-			WebhookID: string(a.WebhookID),
+			Subject:   a.Subject,
 			AdminID:   nullable(a.AdminID),
 			Action:    string(a.Action),
 			Reason:    a.Reason,
@@ -50,6 +51,7 @@ func (tx *Tx) InsertAdminAction(ctx context.Context, a billing.AdminAction) erro
 		ID:        string(a.ID),
 		AdminID:   nullable(a.AdminID),
 		Action:    string(a.Action),
+		Subject:   a.Subject,
 		Reason:    a.Reason,
 		CreatedAt: stamp{a.CreatedAt},
 	}
@@ -61,17 +63,67 @@ func (tx *Tx) InsertAdminAction(ctx context.Context, a billing.AdminAction) erro
 
 // WebhookActions lists the actions that admins took on endpoints, latest first.
 func (r reads) WebhookActions(ctx context.Context, limit int) ([]billing.AdminAction, error) {
-	var rows []webhookActionRow
-	if err := r.q(ctx).Order("id DESC").Limit(limit).Find(&rows).Error; err != nil {
+	var rows []systemActionRow
+	err := r.q(ctx).Where("substr(action, 1, 8) = 'webhook.'").Order("id DESC").Limit(limit).Find(&rows).Error
+	if err != nil {
 		return nil, translate(err)
 	}
 	actions := make([]billing.AdminAction, len(rows))
 	for i, row := range rows {
 		actions[i] = billing.AdminAction{
-			ID:        billing.ActionID(row.ID),
-			WebhookID: billing.WebhookID(row.WebhookID),
-			AdminID:   fromNullable[billing.AdminID](row.AdminID),
-			Action:    billing.ActionKind(row.Action), Reason: row.Reason, CreatedAt: row.CreatedAt.Time,
+			ID:      billing.ActionID(row.ID),
+			Subject: row.Subject,
+			AdminID: fromNullable[billing.AdminID](row.AdminID),
+			Action:  billing.ActionKind(row.Action), Reason: row.Reason, CreatedAt: row.CreatedAt.Time,
+		}
+	}
+	return actions, nil
+}
+
+// The parts of the log of all actions. Each is limited by itself, before both are combined.
+const (
+	accountActions = `SELECT * FROM (SELECT id, account_id, subject, admin_id, action, reason, created_at,
+		COALESCE((SELECT e.amount FROM entries e
+			WHERE e.account_id = admin_actions.account_id AND e.seq = admin_actions.entry_seq), 0) AS amount
+		FROM admin_actions WHERE (@account = '' OR account_id = @account) AND (@before = '' OR id < @before)
+		ORDER BY id DESC LIMIT @limit) AS of_accounts`
+	systemActions = ` UNION ALL SELECT * FROM (SELECT id, '' AS account_id, subject, admin_id, action, reason,
+		created_at, 0 AS amount FROM system_actions WHERE @before = '' OR id < @before
+		ORDER BY id DESC LIMIT @limit) AS of_no_account`
+)
+
+// AdminActions lists what admins did, latest first, starting after the action with id before ("" begins at the latest).
+// With an account, it lists only what was done to that account.
+func (r reads) AdminActions(
+	ctx context.Context, account billing.AccountID, before billing.ActionID, limit int,
+) ([]billing.LoggedAction, error) {
+	parts := accountActions
+	if account == "" {
+		parts += systemActions
+	}
+	var rows []struct {
+		ID, AccountID, Subject, Action, Reason, Email string
+		AdminID                                       *string
+		CreatedAt                                     stamp
+		Amount                                        int64
+	}
+	err := r.q(ctx).Raw(
+		"SELECT found.*, COALESCE(a.email, '') AS email FROM ("+parts+") AS found "+
+			"LEFT JOIN accounts a ON a.id = found.admin_id ORDER BY found.id DESC LIMIT @limit",
+		map[string]any{"account": string(account), "before": string(before), "limit": limit},
+	).Scan(&rows).Error
+	if err != nil {
+		return nil, translate(err)
+	}
+	actions := make([]billing.LoggedAction, len(rows))
+	for i, row := range rows {
+		actions[i] = billing.LoggedAction{
+			AdminAction: billing.AdminAction{
+				ID: billing.ActionID(row.ID), AccountID: billing.AccountID(row.AccountID), Subject: row.Subject,
+				AdminID: fromNullable[billing.AdminID](row.AdminID), Action: billing.ActionKind(row.Action),
+				Reason: row.Reason, CreatedAt: row.CreatedAt.Time,
+			},
+			Amount: billing.Points(row.Amount), AdminEmail: row.Email,
 		}
 	}
 	return actions, nil

@@ -79,7 +79,8 @@ var broken = map[string]string{
 	"holds_action":                     `UPDATE holds SET quantity = 1`,
 	"holds_quantity":                   `UPDATE holds SET action = 'picture', quantity = 0`,
 	"admin_actions_entry_seq_fkey":     `UPDATE admin_actions SET action = 'grant', entry_seq = 99`,
-	"webhook_actions_action":           `UPDATE webhook_actions SET action = 'whim'`,
+	"admin_actions_subject":            `UPDATE admin_actions SET subject = 'evt_1'`,
+	"system_actions_action":            `UPDATE system_actions SET action = 'whim'`,
 	"hold_parts_lot_id_fkey":           `UPDATE hold_parts SET lot_id = 'lot_nowhere'`,
 	"orders_automatic":                 `UPDATE orders SET automatic = true`,
 	"top_ups_status":                   `UPDATE top_ups SET status = 'asleep'`,
@@ -299,7 +300,7 @@ func insertActions(ctx context.Context, tx *store.Tx, id billing.AccountID) erro
 			ID: billing.NewActionID(tx.Now), AccountID: id, Action: billing.ActionRole, CreatedAt: tx.Now,
 		}),
 		tx.InsertAdminAction(ctx, billing.AdminAction{
-			ID: billing.NewActionID(tx.Now), WebhookID: "whk_1", Action: billing.ActionWebhookAdd, CreatedAt: tx.Now,
+			ID: billing.NewActionID(tx.Now), Subject: "whk_1", Action: billing.ActionWebhookAdd, CreatedAt: tx.Now,
 		}),
 		tx.InsertServiceKey(ctx, billing.ServiceKey{
 			ID: billing.NewKeyID(tx.Now), Scopes: []billing.Scope{billing.ScopeRead}, CreatedAt: tx.Now,

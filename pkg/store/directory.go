@@ -67,8 +67,8 @@ func (tx *Tx) EnterExternalID(
 	return tx.AccountOfExternalID(ctx, id)
 }
 
-// accountOfCustomer returns the account that has or had a Stripe customer. Errors: ENotFound.
-func (r reads) accountOfCustomer(ctx context.Context, id billing.CustomerID) (billing.AccountID, error) {
+// AccountOfCustomer returns the account that has or had a Stripe customer. Errors: ENotFound.
+func (r reads) AccountOfCustomer(ctx context.Context, id billing.CustomerID) (billing.AccountID, error) {
 	var row customerRow
 	err := r.q(ctx).Where("customer_id = ?", string(id)).Take(&row).Error
 	return billing.AccountID(row.AccountID), translate(err)
@@ -90,7 +90,7 @@ func (tx *Tx) enterCustomer(ctx context.Context, customer billing.CustomerID, ac
 	if res.Error != nil || res.RowsAffected == 1 {
 		return translate(res.Error)
 	}
-	owner, err := tx.accountOfCustomer(ctx, customer)
+	owner, err := tx.AccountOfCustomer(ctx, customer)
 	if err == nil && owner != account {
 		err = fmt.Errorf("store: customer %s belongs to another account: %w", customer, gorm.ErrDuplicatedKey)
 	}

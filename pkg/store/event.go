@@ -145,11 +145,19 @@ func (r reads) Event(ctx context.Context, id billing.StripeEventID) (billing.Inb
 	return fromRowEvent(row), nil
 }
 
-// Events lists events, last received first; status "" is any.
-func (r reads) Events(ctx context.Context, status billing.InboxStatus, limit int) ([]billing.InboxEvent, error) {
+// Events lists events, last received first, starting after the one with id before ("" begins at the last); status "" is
+// any.
+func (r reads) Events(
+	ctx context.Context, status billing.InboxStatus, before billing.StripeEventID, limit int,
+) ([]billing.InboxEvent, error) {
 	q := r.q(ctx).Order("received_at DESC, id DESC").Limit(limit)
 	if status != "" {
 		q = q.Where("status = ?", string(status))
+	}
+	if before != "" {
+		q = q.Where(
+			"(received_at, id) < (SELECT b.received_at, b.id FROM inbox_events b WHERE b.id = ?)", string(before),
+		)
 	}
 	return findEvents(q)
 }

@@ -17,7 +17,7 @@ var Models = []any{
 	&loginRow{}, &refreshTokenRow{}, &exchangedTokenRow{},
 	&eventRow{}, &walkRow{}, &runRow{}, &syncRow{}, &adminActionRow{}, &changeRow{},
 	&topUpRow{}, &returnedRow{}, &formerCustomerRow{}, &linkRow{}, &webhookRow{}, &deliveryRow{}, &budgetRow{},
-	&originRow{}, &emailRow{}, &customerRow{}, &webhookActionRow{}, &externalIDRow{}, &serviceKeyRow{},
+	&originRow{}, &emailRow{}, &customerRow{}, &systemActionRow{}, &externalIDRow{}, &serviceKeyRow{},
 	&attemptRow{}, &identityRow{},
 	&mailTokenRow{}, &registrationRow{}, &mailBudgetRow{},
 }

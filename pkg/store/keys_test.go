@@ -25,7 +25,7 @@ var unkeyed = map[string]string{
 	"exchanged_tokens": "an ID token opens no second account after its first one was deleted",
 	"service_keys":     "a key belongs to no account: it acts for any",
 	"webhooks":         "the operator's endpoints: all accounts share them",
-	"webhook_actions":  "what was done to endpoints",
+	"system_actions":   "what was done to endpoints and keys, and to events before their account is known",
 	"deliveries":       "the queue of an endpoint; a test of one concerns no account",
 	"audit_runs":       "one walk over all accounts",
 	"event_walks":      "one walk over Stripe's list of events",

@@ -78,14 +78,14 @@ func (tx *Tx) InsertServiceKey(ctx context.Context, k billing.ServiceKey, digest
 	}).Error)
 }
 
-// RevokeServiceKey revokes a key, unless it is revoked already.
-func (tx *Tx) RevokeServiceKey(ctx context.Context, id billing.KeyID, by billing.AdminID) error {
-	done := tx.q(ctx).Model(&serviceKeyRow{}).Where("id = ? AND revoked_at IS NULL", string(id)).
+// RevokeServiceKey revokes a key, and reports whether it did: a key that is revoked already stays as it is.
+func (tx *Tx) RevokeServiceKey(ctx context.Context, id billing.KeyID, by billing.AdminID) (bool, error) {
+	res := tx.q(ctx).Model(&serviceKeyRow{}).Where("id = ? AND revoked_at IS NULL", string(id)).
 		Updates(map[string]any{"revoked_at": stamp{tx.Now}, "revoked_by": nullable(by)})
-	if done.RowsAffected > 0 {
+	if res.RowsAffected > 0 {
 		tx.Report(billing.SecurityEvent{Kind: billing.SecurityKeyRevoked, Key: id, By: string(by)})
 	}
-	return translate(done.Error)
+	return res.RowsAffected == 1, translate(res.Error)
 }
 
 // UseServiceKey records that a key was used now, unless a use after the given time is recorded already.

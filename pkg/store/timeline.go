@@ -72,7 +72,7 @@ var chapters = []chapter{
 		ref:   "id",
 		one:   "action",
 		two:   "COALESCE(admin_id, '')",
-		three: "reason",
+		three: "CASE subject WHEN '' THEN reason ELSE subject || ': ' || reason END",
 		from:  "admin_actions WHERE true",
 	},
 	{kind: billing.MomentOrderMade, rank: "1", at: "created_at", ref: "id", one: "item", two: "CAST(quantity AS text)",

@@ -497,28 +497,34 @@ CREATE UNIQUE INDEX entries_idempotency_key ON entries (account_id, idempotency_
 CREATE UNIQUE INDEX entries_grant ON entries (account_id, lot_id) WHERE kind = 'grant';
 CREATE INDEX entries_id ON entries (id);
 
--- What admins did to accounts.
+-- What admins did to accounts. Rows are appended and never changed.
 CREATE TABLE admin_actions (
     account_id text NOT NULL REFERENCES accounts (id),
     id         text NOT NULL,
     admin_id   text, -- an account, which may be kept elsewhere, or a service key
     action     text NOT NULL CONSTRAINT admin_actions_action CHECK (action IN
-        ('grant', 'correction', 'role', 'unpark', 'disable', 'enable', 'delete')),
+        ('grant', 'correction', 'role', 'unpark', 'disable', 'enable', 'delete', 'sync', 'end_sessions', 'replay')),
+    subject    text NOT NULL, -- the event that was replayed, or '' if the action is about the account alone
     entry_seq  bigint,
     reason     text NOT NULL,
     created_at timestamptz NOT NULL,
     PRIMARY KEY (account_id, id),
     CONSTRAINT admin_actions_entry_seq_fkey FOREIGN KEY (account_id, entry_seq) REFERENCES entries (account_id, seq),
-    CONSTRAINT admin_actions_entry CHECK ((action IN ('grant', 'correction')) = (entry_seq IS NOT NULL))
+    CONSTRAINT admin_actions_entry CHECK ((action IN ('grant', 'correction')) = (entry_seq IS NOT NULL)),
+    CONSTRAINT admin_actions_subject CHECK ((action = 'replay') = (subject <> ''))
 );
+-- For the log of all accounts, latest first.
+CREATE INDEX admin_actions_id ON admin_actions (id);
 
--- What admins did to the operator's endpoints, which may be gone since.
-CREATE TABLE webhook_actions (
+-- What admins did to things of no account: the operator's endpoints, which may be gone since, service keys, and
+-- events whose account is not known yet. Rows are appended and never changed.
+CREATE TABLE system_actions (
     id         text PRIMARY KEY,
-    webhook_id text NOT NULL,
+    subject    text NOT NULL,
     admin_id   text,
-    action     text NOT NULL CONSTRAINT webhook_actions_action CHECK (action IN
-        ('webhook.add', 'webhook.change', 'webhook.roll', 'webhook.resend', 'webhook.remove')),
+    action     text NOT NULL CONSTRAINT system_actions_action CHECK (action IN
+        ('webhook.add', 'webhook.change', 'webhook.roll', 'webhook.resend', 'webhook.remove',
+         'key.create', 'key.revoke', 'replay')),
     reason     text NOT NULL,
     created_at timestamptz NOT NULL
 );
