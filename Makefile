@@ -114,7 +114,7 @@ generate: ## write the generated code; run it after a change of openapi.yaml or 
 	go -C tools mod download github.com/stripe/stripe-mock
 	STRIPE_OPENAPI="$$(go -C tools list -m -f '{{.Dir}}' github.com/stripe/stripe-mock)/embedded/openapi" go generate ./...
 
-screenshots: $(NODE_TOOLS) ## take the pictures of the shop and of the sandbox's pages again, into docs/screenshots
+screenshots: $(NODE_TOOLS) ## take the pictures of the shop, the console and the sandbox's pages again, into docs/screenshots
 	@.ci/need chromium
 	node .ci/screenshots.mjs
 

@@ -5,6 +5,7 @@ import { account } from './browser/account.mjs';
 import { accessibility, newcomer } from './browser/accessibility.mjs';
 import { checkout } from './browser/checkout.mjs';
 import { withBrowser } from './browser/chromium.mjs';
+import { desk } from './browser/desk.mjs';
 import { dunning } from './browser/dunning.mjs';
 import { elsewhere } from './browser/elsewhere.mjs';
 import { issuer } from './browser/issuer.mjs';
@@ -34,6 +35,7 @@ const walk = (urls) => withBrowser(async (browser) => {
   await plain(browser, world);
   await accessibility(browser, world);
   await dunning(browser, urls, world);
+  await desk(browser, urls, world);
   return 0;
 });
 

@@ -1,10 +1,11 @@
-// Writes the pictures of docs/screenshots/: the sandbox's pages, as they look after a few lively days in a shop, and
-// the demo shop of a customer who buys and spends.
+// Writes the pictures of docs/screenshots/: the sandbox's pages, as they look after a few lively days in a shop, the
+// demo shop of a customer who buys and spends, and the admin console.
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { pay } from './browser/card.mjs';
 import { withBrowser, withPage } from './browser/chromium.mjs';
 import { order, payAndReturn, points, register } from './browser/customer.mjs';
+import { act, enter, find, tooManyPoints, withoutPoints } from './browser/desk.mjs';
 import { bothWays, euros, reduced } from './browser/ways.mjs';
 import { World, withReceiver } from './browser/world.mjs';
 import { root, withBinary, withDev, withSandbox } from './dev.mjs';
@@ -23,7 +24,14 @@ const shop = (binary, data) => withDev(binary, data, (urls) => withBrowser(async
   await shopPictures(browser, urls);
   return 0;
 }));
-process.exitCode = await withBinary(async (binary, data) => await sandbox(binary, data) || shop(binary, data));
+const desk = (binary, data) => withDev(binary, data, (urls) => withBrowser(async (browser) => {
+  await withPage(browser, { viewport: { width: 1280, height: 1000 } }, (page) => deskPictures(page, urls));
+  return 0;
+}), ['--catalog', join(root, '.ci/browser/catalog.yaml')]);
+process.exitCode = await withBinary(async (binary, data) => {
+  if (process.argv[2] === 'console') return desk(binary, data); // its pictures alone
+  return await sandbox(binary, data) || await shop(binary, data) || desk(binary, data);
+});
 
 // lively plays a few days: two subscribers, packs sold, a dispute, a payment that waits, a receiver that was down.
 async function lively(world, receiver) {
@@ -104,6 +112,36 @@ async function customer(page, urls) {
   await shoot(page, 'shop-phone', false);
   await top('#account');
   await shoot(page, 'shop-phone-points', false);
+}
+
+// deskPictures lets a support desk find out why a customer has no points, and make it right.
+async function deskPictures(page, urls) {
+  const world = new World(urls.sandbox_url);
+  const { email } = await withoutPoints(urls, world);
+  await tooManyPoints(urls, world);
+  await page.goto(`${urls.base_url}/admin`);
+  await enter(page, 'admin@example.com');
+  await find(page, email);
+  await page.getByText('Stripe and the database differ (order').waitFor();
+  await shoot(page, 'console-why', false);
+  await act(page, 'Sync now', 'Ask Stripe now', { reason: 'Paid, and has no points' });
+  await page.getByText('Stripe was asked.').waitFor();
+  await act(page, 'Grant points', 'Grant points', { amount: '50', reason: 'An apology for the wait' });
+  await page.getByText('50 points were granted.').waitFor();
+  await act(page, 'Take points away', 'Take points away', { amount: '20', reason: 'Meant to be 30' });
+  await page.getByText('20 points were taken away.').waitFor();
+  await page.getByText('Nothing stands out.').waitFor();
+  await page.emulateMedia({ colorScheme: 'dark' });
+  await shoot(page, 'console-dark', false);
+  await page.emulateMedia({ colorScheme: 'light' });
+  await page.setViewportSize({ width: 390, height: 844 });
+  await shoot(page, 'console-phone', false);
+  await page.setViewportSize({ width: 1280, height: 800 });
+  for (const [room, sign] of [['events', 'checkout.session.completed'], ['log', 'Meant to be 30']]) {
+    await page.goto(`${urls.base_url}/admin#/${room}`);
+    await page.getByText(sign).first().waitFor();
+    await shoot(page, `console-${room}`, false);
+  }
 }
 
 async function picture(browser, world, shown) {

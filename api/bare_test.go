@@ -38,5 +38,7 @@ func TestBareServer(t *testing.T) {
 		got := a.header.Get("Strict-Transport-Security")
 		c.expect(got == "max-age=31536000", "%s has %q", path, got)
 	}
-	c.call(http.StatusNotFound, http.MethodGet, "/shop/shop.js", nil)
+	for _, path := range []string{"/shop/shop.js", "/admin", "/console/console.js"} {
+		c.call(http.StatusNotFound, http.MethodGet, path, nil)
+	}
 }

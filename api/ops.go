@@ -38,6 +38,7 @@ var atBoth = []string{
 // isOps reports whether a route is for the operator alone.
 func isOps(route string) bool {
 	return route == "/metrics" || route == "/admin" || strings.HasPrefix(route, "/admin/") ||
+		route == consoleFiles ||
 		strings.HasPrefix(route, pprofPath)
 }
 

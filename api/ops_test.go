@@ -63,6 +63,7 @@ func TestOpsApart(t *testing.T) {
 	}
 	for path, found := range map[string]bool{
 		"/debug/pprof/": true, "/debug/pprof/goroutine?debug=1": true, "/debug/pprof/cmdline": true, "/": false,
+		"/admin": true, "/console/console.js": true,
 	} {
 		if isMissing(t, http.MethodGet, public+path) != found {
 			t.Errorf("%s at the public address", path)

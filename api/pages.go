@@ -47,10 +47,11 @@ func servePages(e *echo.Echo, o Options, metrics *prometheus.Registry) error {
 				func(c echo.Context) error { return c.Blob(http.StatusOK, "text/html; charset=utf-8", page) },
 			),
 		)
-		e.GET("/shop/:file", withPolicy(shop.Policy, shopFile))
+		e.GET("/shop/:file", withPolicy(shop.Policy, pageFile(shop.Files.ReadFile)))
 	} else {
 		e.GET("/", func(c echo.Context) error { return c.Redirect(http.StatusFound, "/docs") })
 	}
+	serveConsole(e, o)
 	return serveDocuments(e)
 }
 
@@ -102,17 +103,19 @@ func (m *missing) Write(b []byte) (int, error) {
 	return m.ResponseWriter.Write(b)
 }
 
-// shopFile serves a module of the shop, or its style sheet.
-func shopFile(c echo.Context) error {
-	content, err := shop.Files.ReadFile(c.Param("file"))
-	if err != nil {
-		return echo.ErrNotFound
+// pageFile serves the modules of a page, and its style sheets.
+func pageFile(read func(name string) ([]byte, error)) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		content, err := read(c.Param("file"))
+		if err != nil {
+			return echo.ErrNotFound
+		}
+		kind := "text/javascript; charset=utf-8"
+		if strings.HasSuffix(c.Param("file"), ".css") {
+			kind = "text/css; charset=utf-8"
+		}
+		return c.Blob(http.StatusOK, kind, content)
 	}
-	kind := "text/javascript; charset=utf-8"
-	if strings.HasSuffix(c.Param("file"), ".css") {
-		kind = "text/css; charset=utf-8"
-	}
-	return c.Blob(http.StatusOK, kind, content)
 }
 
 // withPolicy sets what a page may load. It also keeps the page, and its files, apart from pages of other origins: they

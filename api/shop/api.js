@@ -1,6 +1,7 @@
 // Asking the API with pointsync's TypeScript client, which holds the tokens, refreshes them once for all tabs, repeats
 // what is safe to repeat, and follows the session. client.js is that client in one file.
-import { createClient, newKey, NoAnswer } from "./client.js";
+import { createClient, newKey } from "./client.js";
+import { Failure, settled } from "./failure.js";
 import { begin, claimsOf, forget, hold, renew, session } from "./session.js";
 
 const heldToken = "pointsync.token"; // where the client keeps the access token
@@ -50,25 +51,9 @@ addEventListener("storage", ({ key, newValue }) => {
   if (key === heldToken && claimsOf(newValue ?? "").sid !== session?.sid) location.reload();
 });
 
-// Failure is a response that is not a success (status, problem), or no response at all (status 0).
-export class Failure extends Error {
-  constructor(status, problem) {
-    super(problem?.detail || (status ? `The server answered ${status}.` : "The server cannot be reached."));
-    this.title = problem?.title ?? "";
-    this.status = status;
-    this.problem = problem;
-  }
-  // A change of the subscription that waits until the customer has paid at Stripe. Its key asks later how it stands.
-  get unpaid() { return this.problem?.type === "/problems/payment-required" && Boolean(this.problem.payment_url); }
-  // Without an answer, or with a fault of the server, the request may have had its effect.
-  get undecided() { return this.status === 0 || this.status === 401 || this.status === 429 || this.status >= 500; }
-}
-
 // result returns what a request of the client brought, and throws a Failure if that is no success.
 export async function result(request) {
-  const { data, error, response } = await request.catch((failure) => {
-    throw failure instanceof NoAnswer ? new Failure(0) : failure;
-  });
+  const { data, error, response } = await settled(request);
   hold(data ?? error); // an error may bring the points and a token, too
   if (!response.ok) throw new Failure(response.status, error);
   return data;

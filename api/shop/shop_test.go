@@ -6,37 +6,75 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/pointsync/pointsync/api/console"
 	"github.com/pointsync/pointsync/api/shop"
 )
 
-// modules returns the page's scripts by their names.
-func modules(t *testing.T) map[string]string {
+// page is one of the pages that are served with modules: the shop, and the admin console.
+type page struct {
+	html  string
+	files map[string]string // by their names
+}
+
+func pages(t *testing.T) map[string]page {
 	t.Helper()
-	names, err := fs.Glob(shop.Files, "*.js")
-	if err != nil || len(names) == 0 {
-		t.Fatalf("modules: %v, %v", names, err)
+	own, err := fs.Glob(shop.Files, "*.*")
+	if err != nil {
+		t.Fatal(err)
 	}
+	others, err := console.Names()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return map[string]page{
+		"shop":    {string(shop.HTML), read(t, own, shop.Files.ReadFile)},
+		"console": {string(console.HTML), read(t, others, console.File)},
+	}
+}
+
+func read(t *testing.T, names []string, from func(string) ([]byte, error)) map[string]string {
+	t.Helper()
 	found := map[string]string{}
 	for _, name := range names {
-		found[name] = read(t, name)
+		content, err := from(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		found[name] = string(content)
 	}
 	return found
 }
 
-func read(t *testing.T, name string) string {
+// modules returns the page's scripts by their names.
+func (p page) modules(t *testing.T) map[string]string {
 	t.Helper()
-	content, err := shop.Files.ReadFile(name)
-	if err != nil {
-		t.Fatal(err)
+	found := map[string]string{}
+	for name, script := range p.files {
+		if strings.HasSuffix(name, ".js") {
+			found[name] = script
+		}
 	}
-	return string(content)
+	if len(found) == 0 {
+		t.Fatal("a page without modules")
+	}
+	return found
+}
+
+// each runs a test on each page.
+func each(t *testing.T, test func(t *testing.T, p page)) {
+	t.Helper()
+	t.Parallel()
+	for name, p := range pages(t) {
+		t.Run(name, func(t *testing.T) { test(t, p) })
+	}
 }
 
 // TestPolicyHolds proves that the page needs nothing that its policy forbids: it has no inline script, style or
 // handler, and nothing from another origin.
-func TestPolicyHolds(t *testing.T) {
-	t.Parallel()
-	page, style := string(shop.HTML), read(t, "shop.css")
+func TestPolicyHolds(t *testing.T) { each(t, policyHolds) }
+
+func policyHolds(t *testing.T, p page) {
+	page, style := p.html, p.files["shop.css"]+p.files["console.css"]
 	for _, never := range []string{
 		`<script>`, `<style`, ` style="`, `<script src="http`, `<link rel="stylesheet" href="http`, "@import",
 	} {
@@ -47,7 +85,7 @@ func TestPolicyHolds(t *testing.T) {
 	if m := regexp.MustCompile(`\son[a-z]+="`).FindString(page); m != "" {
 		t.Errorf("the page has an event handler: %q", m)
 	}
-	for name, script := range modules(t) {
+	for name, script := range p.modules(t) {
 		for _, never := range []string{
 			"innerHTML", "insertAdjacentHTML", "document.write", "eval(", ".style.",
 		} {
@@ -66,10 +104,11 @@ func TestPolicyHolds(t *testing.T) {
 
 // TestScriptFindsItsPage proves that every element that a module requests by id is in the page. Every label names a
 // field, and every field has a label.
-func TestScriptFindsItsPage(t *testing.T) {
-	t.Parallel()
-	page := string(shop.HTML)
-	for name, script := range modules(t) {
+func TestScriptFindsItsPage(t *testing.T) { each(t, scriptFindsItsPage) }
+
+func scriptFindsItsPage(t *testing.T, p page) {
+	page := p.html
+	for name, script := range p.modules(t) {
 		for _, m := range regexp.MustCompile(`byId\("([^"]+)"\)`).FindAllStringSubmatch(script, -1) {
 			if strings.Count(page, ` id="`+m[1]+`"`) != 1 {
 				t.Errorf("%s wants one element %q of the page", name, m[1])
@@ -89,9 +128,10 @@ func TestScriptFindsItsPage(t *testing.T) {
 
 // TestModulesFindEachOther proves that every import names a module of the shop that exports it, and that nothing is
 // imported without being used. The modules form no cycle: in a cycle, one would run before what it needs.
-func TestModulesFindEachOther(t *testing.T) {
-	t.Parallel()
-	all := modules(t)
+func TestModulesFindEachOther(t *testing.T) { each(t, modulesFindEachOther) }
+
+func modulesFindEachOther(t *testing.T, p page) {
+	all := p.modules(t)
 	imports := regexp.MustCompile(`(?m)^import \{ ([^}]+) \} from "\./([^"]+)";$`)
 	of := map[string][]string{}
 	for name, script := range all {

@@ -132,6 +132,7 @@ func newApp(ctx context.Context, p parts) (_ *app, err error) {
 
 		OpsApart:   c.OpsAddr != "",
 		Shop:       p.shop,
+		Console:    c.Console == "on",
 		SandboxURL: p.sandboxURL,
 		Mails:      p.mails,
 		Leaving:    a.leaving,

@@ -292,6 +292,7 @@ func devConfig(dir, url, sandboxURL string) config.Config {
 		KeyRate:     200,
 		ProductName: devProduct, LinkURL: url + "/",
 		PastDueGrace: 72 * time.Hour, RenewalGrace: 2 * time.Hour, Backfill: 5 * time.Minute, LocalWebhooks: true,
+		Console: "on", ParkGrants: 100, ParkPoints: 10_000_000, // the defaults of `serve`
 		// Set no cool-off between automatic top-ups, so that no one who tries them has to wait for the second one.
 	}
 }
