@@ -55,7 +55,11 @@ type SecurityEvent struct {
 // SecurityEventOf returns the event of what an admin did, or false if the action is none.
 func SecurityEventOf(a AdminAction) (SecurityEvent, bool) {
 	kind, ok := actionEvents[a.Action]
-	return SecurityEvent{Kind: kind, Account: a.AccountID, Webhook: a.WebhookID, By: string(a.AdminID)}, ok
+	e := SecurityEvent{Kind: kind, Account: a.AccountID, By: string(a.AdminID)}
+	if a.AccountID == "" {
+		e.Webhook = WebhookID(a.Subject)
+	}
+	return e, ok
 }
 
 // SecurityLogged is the message of the log line of each security event.

@@ -17,11 +17,12 @@ import (
 )
 
 // ofAccounts lists the tables whose rows belong to an account. An event has rows before its account is known, so it is
-// stored with the jobs.
+// stored with the jobs, and so is the record of its replay.
 func (w *world) ofAccounts() (tables []string) {
 	w.t.Helper()
 	rows, err := w.db.SQL().QueryContext(context.Background(), `SELECT table_name FROM information_schema.columns
-		WHERE table_schema = 'public' AND column_name = 'account_id' AND table_name <> 'inbox_events'`)
+		WHERE table_schema = 'public' AND column_name = 'account_id'
+		AND table_name NOT IN ('inbox_events', 'system_actions')`)
 	must(w.t, err)
 	defer rows.Close()
 	for rows.Next() {

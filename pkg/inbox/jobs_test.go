@@ -297,11 +297,11 @@ func TestReplayIsRecorded(t *testing.T) {
 		if err := replay("evt_1", " "); billing.CodeOf(err) != billing.EInvalid {
 			w.t.Errorf("without a reason: %v", err)
 		}
-		w.exec("ALTER TABLE admin_actions RENAME TO out_of_reach")
+		w.exec("ALTER TABLE system_actions RENAME TO out_of_reach")
 		if err := replay("evt_1", "lost"); err == nil || w.event("evt_1").Status != billing.InboxIgnored {
 			w.t.Errorf("what cannot be recorded is done: %v", err)
 		}
-		w.exec("ALTER TABLE out_of_reach RENAME TO admin_actions")
+		w.exec("ALTER TABLE out_of_reach RENAME TO system_actions")
 		must(w.t, replay("evt_1", "lost"))
 		must(w.t, replay("evt_2", "no account is known"))
 		actions, err := w.db.AdminActions(w.t.Context(), "", "", 10)

@@ -11,7 +11,6 @@ type adminActionRow struct {
 	ID        string `gorm:"primaryKey"`
 	AdminID   *string
 	Action    string `gorm:"not null"`
-	Subject   string `gorm:"not null"`
 	EntrySeq  *int64
 	Reason    string `gorm:"not null"`
 	CreatedAt stamp  `gorm:"not null;autoCreateTime:false"`
@@ -21,6 +20,7 @@ func (adminActionRow) TableName() string { return "admin_actions" }
 
 type systemActionRow struct {
 	ID        string `gorm:"primaryKey"`
+	AccountID *string
 	Subject   string `gorm:"not null"`
 	AdminID   *string
 	Action    string `gorm:"not null"`
@@ -30,15 +30,17 @@ type systemActionRow struct {
 
 func (systemActionRow) TableName() string { return "system_actions" }
 
-// InsertAdminAction records what an admin did to an account or to a thing of no account, in the transaction that does
-// it. The caller holds the lock of the account or the thing. No method changes or deletes a record.
+// InsertAdminAction records what an admin did to an account or to something else, in the transaction that does it. The
+// caller holds the lock of the account or the thing. No method changes or deletes a record. The record of a replay is
+// not among those of its account, because a replay enqueues a job.
 func (tx *Tx) InsertAdminAction(ctx context.Context, a billing.AdminAction) error {
 	if e, ok := billing.SecurityEventOf(a); ok {
 		tx.Report(e)
 	}
-	if a.AccountID == "" {
+	if a.AccountID == "" || a.Action == billing.ActionReplay {
 		return translate(tx.q(ctx).Create(&systemActionRow{
 			ID:        string(a.ID),
+			AccountID: nullable(a.AccountID),
 			Subject:   a.Subject,
 			AdminID:   nullable(a.AdminID),
 			Action:    string(a.Action),
@@ -51,7 +53,6 @@ func (tx *Tx) InsertAdminAction(ctx context.Context, a billing.AdminAction) erro
 		ID:        string(a.ID),
 		AdminID:   nullable(a.AdminID),
 		Action:    string(a.Action),
-		Subject:   a.Subject,
 		Reason:    a.Reason,
 		CreatedAt: stamp{a.CreatedAt},
 	}
@@ -82,13 +83,14 @@ func (r reads) WebhookActions(ctx context.Context, limit int) ([]billing.AdminAc
 
 // The parts of the log of all actions. Each is limited by itself, before both are combined.
 const (
-	accountActions = `SELECT * FROM (SELECT id, account_id, subject, admin_id, action, reason, created_at,
+	accountActions = `SELECT * FROM (SELECT id, account_id, '' AS subject, admin_id, action, reason, created_at,
 		COALESCE((SELECT e.amount FROM entries e
 			WHERE e.account_id = admin_actions.account_id AND e.seq = admin_actions.entry_seq), 0) AS amount
 		FROM admin_actions WHERE (@account = '' OR account_id = @account) AND (@before = '' OR id < @before)
 		ORDER BY id DESC LIMIT @limit) AS of_accounts`
-	systemActions = ` UNION ALL SELECT * FROM (SELECT id, '' AS account_id, subject, admin_id, action, reason,
-		created_at, 0 AS amount FROM system_actions WHERE @before = '' OR id < @before
+	systemActions = ` UNION ALL SELECT * FROM (SELECT id, COALESCE(account_id, '') AS account_id, subject, admin_id,
+		action, reason, created_at, 0 AS amount
+		FROM system_actions WHERE (@account = '' OR account_id = @account) AND (@before = '' OR id < @before)
 		ORDER BY id DESC LIMIT @limit) AS of_no_account`
 )
 
@@ -97,10 +99,6 @@ const (
 func (r reads) AdminActions(
 	ctx context.Context, account billing.AccountID, before billing.ActionID, limit int,
 ) ([]billing.LoggedAction, error) {
-	parts := accountActions
-	if account == "" {
-		parts += systemActions
-	}
 	var rows []struct {
 		ID, AccountID, Subject, Action, Reason, Email string
 		AdminID                                       *string
@@ -108,7 +106,7 @@ func (r reads) AdminActions(
 		Amount                                        int64
 	}
 	err := r.q(ctx).Raw(
-		"SELECT found.*, COALESCE(a.email, '') AS email FROM ("+parts+") AS found "+
+		"SELECT found.*, COALESCE(a.email, '') AS email FROM ("+accountActions+systemActions+") AS found "+
 			"LEFT JOIN accounts a ON a.id = found.admin_id ORDER BY found.id DESC LIMIT @limit",
 		map[string]any{"account": string(account), "before": string(before), "limit": limit},
 	).Scan(&rows).Error

@@ -79,7 +79,6 @@ var broken = map[string]string{
 	"holds_action":                     `UPDATE holds SET quantity = 1`,
 	"holds_quantity":                   `UPDATE holds SET action = 'picture', quantity = 0`,
 	"admin_actions_entry_seq_fkey":     `UPDATE admin_actions SET action = 'grant', entry_seq = 99`,
-	"admin_actions_subject":            `UPDATE admin_actions SET subject = 'evt_1'`,
 	"system_actions_action":            `UPDATE system_actions SET action = 'whim'`,
 	"hold_parts_lot_id_fkey":           `UPDATE hold_parts SET lot_id = 'lot_nowhere'`,
 	"orders_automatic":                 `UPDATE orders SET automatic = true`,

@@ -503,23 +503,22 @@ CREATE TABLE admin_actions (
     id         text NOT NULL,
     admin_id   text, -- an account, which may be kept elsewhere, or a service key
     action     text NOT NULL CONSTRAINT admin_actions_action CHECK (action IN
-        ('grant', 'correction', 'role', 'unpark', 'disable', 'enable', 'delete', 'sync', 'end_sessions', 'replay')),
-    subject    text NOT NULL, -- the event that was replayed, or '' if the action is about the account alone
+        ('grant', 'correction', 'role', 'unpark', 'disable', 'enable', 'delete', 'sync', 'end_sessions')),
     entry_seq  bigint,
     reason     text NOT NULL,
     created_at timestamptz NOT NULL,
     PRIMARY KEY (account_id, id),
     CONSTRAINT admin_actions_entry_seq_fkey FOREIGN KEY (account_id, entry_seq) REFERENCES entries (account_id, seq),
-    CONSTRAINT admin_actions_entry CHECK ((action IN ('grant', 'correction')) = (entry_seq IS NOT NULL)),
-    CONSTRAINT admin_actions_subject CHECK ((action = 'replay') = (subject <> ''))
+    CONSTRAINT admin_actions_entry CHECK ((action IN ('grant', 'correction')) = (entry_seq IS NOT NULL))
 );
 -- For the log of all accounts, latest first.
 CREATE INDEX admin_actions_id ON admin_actions (id);
 
--- What admins did to things of no account: the operator's endpoints, which may be gone since, service keys, and
--- events whose account is not known yet. Rows are appended and never changed.
+-- What admins did to the operator's endpoints, which may be gone since, to service keys, and to events of Stripe's.
+-- Rows are appended and never changed.
 CREATE TABLE system_actions (
     id         text PRIMARY KEY,
+    account_id text, -- of an event that was replayed, if it was known
     subject    text NOT NULL,
     admin_id   text,
     action     text NOT NULL CONSTRAINT system_actions_action CHECK (action IN
@@ -528,6 +527,7 @@ CREATE TABLE system_actions (
     reason     text NOT NULL,
     created_at timestamptz NOT NULL
 );
+CREATE INDEX system_actions_account ON system_actions (account_id, id);
 
 -- The syncs of the last weeks: why each began and how it ended.
 CREATE TABLE syncs (
