@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { pay } from './browser/card.mjs';
 import { withBrowser, withPage } from './browser/chromium.mjs';
 import { order, payAndReturn, points, register } from './browser/customer.mjs';
-import { act, enter, find, tooManyPoints, withoutPoints } from './browser/desk.mjs';
+import { act, enter, find, noFaults, tooManyPoints, withoutPoints } from './browser/desk.mjs';
 import { bothWays, euros, reduced } from './browser/ways.mjs';
 import { World, withReceiver } from './browser/world.mjs';
 import { root, withBinary, withDev, withSandbox } from './dev.mjs';
@@ -117,8 +117,8 @@ async function customer(page, urls) {
 // deskPictures lets a support desk find out why a customer has no points, and make it right.
 async function deskPictures(page, urls) {
   const world = new World(urls.sandbox_url);
-  const { email } = await withoutPoints(urls, world);
   await tooManyPoints(urls, world);
+  const { email } = await withoutPoints(urls, world);
   await page.goto(`${urls.base_url}/admin`);
   await enter(page, 'admin@example.com');
   await find(page, email);
@@ -126,6 +126,7 @@ async function deskPictures(page, urls) {
   await shoot(page, 'console-why', false);
   await act(page, 'Sync now', 'Ask Stripe now', { reason: 'Paid, and has no points' });
   await page.getByText('Stripe was asked.').waitFor();
+  await noFaults(world);
   await act(page, 'Grant points', 'Grant points', { amount: '50', reason: 'An apology for the wait' });
   await page.getByText('50 points were granted.').waitFor();
   await act(page, 'Take points away', 'Take points away', { amount: '20', reason: 'Meant to be 30' });

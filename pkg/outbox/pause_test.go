@@ -67,6 +67,7 @@ func TestRetryAfter(t *testing.T) {
 func TestRetryAfterForms(t *testing.T) {
 	t.Parallel()
 	eachOffice(t, func(o *office) {
+		began := o.wall() // when the dates below are written
 		for name, c := range map[string]struct {
 			status int
 			header string
@@ -93,7 +94,6 @@ func TestRetryAfterForms(t *testing.T) {
 				out.Header().Set("Retry-After", c.header)
 				out.WriteHeader(c.status)
 			}))
-			began := o.wall()
 			_, err := o.post.Test(context.Background(), w.ID)
 			must(t, err)
 			o.run(w)
