@@ -236,6 +236,7 @@ func (s *stage) fill(t *testing.T, path string) string {
 		"{account_id}", "$VICTIM", "{order_id}", "$ORDER", "{hold_id}", "$HOLD", "{webhook_id}", "$HOOK",
 		"{event_id}", "msg_01jd0000000000000000000000", "{key_id}", "$READER_ID", "{spend_id}", "$ENTRY",
 		"{session_id}", "$VICTIM_LOGIN", "{code}", "conflict", "{page}", "tokens.md",
+		"{stripe_event_id}", "evt_known",
 	).Replace(path)
 	if strings.Contains(filled, "{") {
 		t.Errorf("%s: the stage has nothing of the victim's for it", path)

@@ -166,6 +166,9 @@ func (c *client) guards(t *testing.T, whom *client) {
 	at := "/admin/webhooks/" + made.text("webhook.id")
 	c.call(http.StatusOK, http.MethodPut, at, hook)
 	c.call(http.StatusOK, http.MethodPost, at+"/roll", nil)
+	c.call(http.StatusAccepted, http.MethodPost, at+"/test", nil)
+	storetest.Exec(t, c.w.db, "UPDATE deliveries SET status = 'missed'")
+	c.call(http.StatusAccepted, http.MethodPost, at+"/resend", map[string]any{"statuses": []string{"missed"}})
 	c.call(http.StatusNoContent, http.MethodDelete, at, nil)
 	key := c.call(http.StatusCreated, http.MethodPost, "/admin/keys", map[string]any{
 		"name": "till", "scopes": []string{string(billing.Scopes[0])},

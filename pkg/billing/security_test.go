@@ -11,7 +11,7 @@ import (
 
 // notSecurity are the kinds of an admin's action that are no security event, and why.
 var notSecurity = map[string]string{
-	"sync": "it only reads Stripe", "replay": "it only reads Stripe", "webhook.resend": "the endpoint had it before",
+	"sync": "it only reads Stripe", "replay": "it only reads Stripe",
 	"end_sessions": "ending the logins reports it", "key.create": "making the key reports it",
 	"key.revoke": "revoking the key reports it",
 }
