@@ -167,7 +167,7 @@ func (c *client) guards(t *testing.T, whom *client) {
 	c.call(http.StatusOK, http.MethodPut, at, hook)
 	c.call(http.StatusOK, http.MethodPost, at+"/roll", nil)
 	c.call(http.StatusAccepted, http.MethodPost, at+"/test", nil)
-	storetest.Exec(t, c.w.db, "UPDATE deliveries SET status = 'missed'")
+	storetest.Exec(t, c.w.db, "UPDATE deliveries SET status = 'missed', type = 'points.spent'")
 	c.call(http.StatusAccepted, http.MethodPost, at+"/resend", map[string]any{"statuses": []string{"missed"}})
 	c.call(http.StatusNoContent, http.MethodDelete, at, nil)
 	key := c.call(http.StatusCreated, http.MethodPost, "/admin/keys", map[string]any{
