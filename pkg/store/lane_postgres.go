@@ -71,6 +71,8 @@ var (
 // run makes a batch. If a row is held by others for longer than wait, it makes the batch without the accounts that are
 // held, and returns their moves.
 func (l *pgLane) run(ctx context.Context, moves []*queued, wait time.Duration) (held []*queued, err error) {
+	began := time.Now()
+	defer func() { l.db.metrics.Transaction(time.Since(began)) }() // as InTx counts; it makes the batches of SQLite
 	conn, err := l.pool.Acquire(ctx)
 	if err != nil {
 		return nil, translate(err)

@@ -11,7 +11,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"github.com/pointsync/pointsync/pkg/billing"
+	"github.com/pointsync/pointsync/pkg/metric"
 	"github.com/pointsync/pointsync/pkg/store"
 	"github.com/pointsync/pointsync/pkg/store/storetest"
 )
@@ -417,4 +420,31 @@ func TestBatchWritesWholeEntries(t *testing.T) {
 			t.Errorf("the column %s is written: %t", column, has)
 		}
 	}
+}
+
+// Proves that a batch is counted among the transactions. If it were not, a database that is slow for spends alone would
+// be seen by no alert.
+func TestBatchIsCounted(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		id, counts, registry := rich(t, db), metric.New("test"), prometheus.NewRegistry()
+		db.CountIn(counts)
+		registry.MustRegister(counts)
+		if err := db.Move(t.Context(), pay(id, "")); err != nil {
+			t.Fatal(err)
+		}
+		families, err := registry.Gather()
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, f := range families {
+			if f.GetName() == "pointsync_database_transaction_duration_seconds" {
+				if n := f.GetMetric()[0].GetHistogram().GetSampleCount(); n != 1 {
+					t.Errorf("%d transactions, want 1", n)
+				}
+				return
+			}
+		}
+		t.Error("there is no such series")
+	})
 }
