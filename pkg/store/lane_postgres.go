@@ -89,7 +89,8 @@ func (l *pgLane) run(ctx context.Context, moves []*queued, wait time.Duration) (
 	}
 	var broken *pgconn.PgError
 	switch {
-	case errors.Is(err, ErrAlone), errors.As(err, &broken) && !away(err): // a statement is refused, and all rolled back
+	case errors.Is(err, ErrAlone), isLockTimeout(err), // of a table: by itself, a move waits longer for it
+		errors.As(err, &broken) && !away(err): // a statement is refused, and all rolled back
 		return nil, ErrAlone
 	case err != nil:
 		return nil, translate(err)
@@ -116,7 +117,7 @@ func (l *pgLane) try(
 		return nil, ErrAlone
 	}
 	if err := l.write(ctx, conn, moves, w); err != nil {
-		if err = l.undo(ctx, conn, err); lostRace(err) {
+		if err = l.undo(ctx, conn, err); lostRace(err) || isLockTimeout(err) {
 			err = ErrAlone // they were told what was decided, so it is not decided again here
 		}
 		return nil, err
