@@ -155,6 +155,7 @@ func (c *client) guards(t *testing.T, whom *client) {
 		{http.StatusCreated, "grants", map[string]any{"amount": 50, "reason": "sorry"}},
 		{http.StatusCreated, "corrections", map[string]any{"amount": 20, "reason": "too many"}},
 		{http.StatusOK, "unpark", map[string]any{"reason": "looked at"}},
+		{http.StatusOK, "end-sessions", map[string]any{"reason": "a lost phone"}},
 		{http.StatusOK, "disable", map[string]any{"reason": "fraud"}},
 		{http.StatusOK, "enable", map[string]any{"reason": "no fraud"}},
 		{http.StatusOK, "delete", map[string]any{"reason": "asked for it"}},

@@ -39,6 +39,7 @@ var actionEvents = map[ActionKind]SecurityKind{
 	ActionDelete: SecurityDeleted, ActionWebhookAdd: SecurityWebhookAdded,
 	ActionWebhookChange: SecurityWebhookChanged, ActionWebhookRoll: SecurityWebhookRolled,
 	ActionWebhookResend: SecurityWebhookResent, ActionWebhookRemove: SecurityWebhookRemoved,
+	ActionEndSessions: SecuritySessionsEnded,
 }
 
 // SecurityEvent is something that a person who guards the product may want to see. It has no email and no secret.
