@@ -101,7 +101,8 @@ func nearlyCommon(t *rapid.T) []byte {
 		case 1:
 			value = fmt.Sprint(rapid.IntRange(-1, 2_000_000).Draw(t, "small"))
 		default:
-			value = `"` + rapid.StringN(0, 60, -1).Draw(t, "text") + `"`
+			texts := rapid.OneOf(rapid.StringN(0, 60, -1), rapid.StringMatching(`[ !#-\[\]-~]{0,45}`))
+			value = `"` + texts.Draw(t, "text") + `"`
 		}
 		members = append(members, fmt.Sprintf("%q:%s", name, value))
 	}

@@ -237,7 +237,7 @@ func (a *app) run(ctx context.Context, l net.Listener) error {
 		close(a.leaving)
 		time.AfterFunc(a.delay, stop)
 	})()
-	err := a.serveAll(listening, l)
+	err := a.serveAll(listening, l, end)
 	patience, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownPatience)
 	defer cancel()
 	err = errors.Join(err, refusedLater(ctx), a.jobs.Stop(patience), a.db.Close())
@@ -255,14 +255,24 @@ func (a *app) closeTraces(ctx context.Context) {
 	}
 }
 
-// serveAll serves both addresses until ctx ends. If one fails, the other one stops too.
-func (a *app) serveAll(ctx context.Context, l net.Listener) error {
+// serveAll serves both addresses until ctx ends. If one fails, it calls end, so that the other one stops as after a
+// signal.
+func (a *app) serveAll(ctx context.Context, l net.Listener, end func(why error)) error {
 	if a.opsAt == nil {
 		return serveHTTP(ctx, l, a.handler, a.log)
 	}
-	both, ctx := errgroup.WithContext(ctx)
-	both.Go(func() error { return serveHTTP(ctx, l, a.handler, a.log) })
-	both.Go(func() error { return serveHTTP(ctx, a.opsAt, a.ops, a.log) })
+	var both errgroup.Group
+	serve := func(l net.Listener, h http.Handler) {
+		both.Go(func() error {
+			err := serveHTTP(ctx, l, h, a.log)
+			if err != nil {
+				end(err)
+			}
+			return err
+		})
+	}
+	serve(l, a.handler)
+	serve(a.opsAt, a.ops)
 	return both.Wait()
 }
 

@@ -19,10 +19,12 @@ func Blank(s string) bool {
 }
 
 // CheckShown refuses a text that people see in a list and that may hide what it says: it has a control character, such
-// as a newline, or an invisible one, such as U+202E, which writes what follows from right to left. Errors: EInvalid.
+// as a newline, or an invisible one, such as U+202E, which writes what follows from right to left. The two joiners are
+// let through: Persian, Hindi and emojis of families are written with them. Errors: EInvalid.
 func CheckShown(pointer, s string) error {
+	const nonJoiner, joiner = '\u200C', '\u200D'
 	for _, r := range s {
-		if unicode.In(r, unicode.Cc, unicode.Cf) {
+		if unicode.In(r, unicode.Cc, unicode.Cf) && r != nonJoiner && r != joiner {
 			return Invalid(pointer, "must have no control characters and no invisible ones, such as U+%04X", r)
 		}
 	}

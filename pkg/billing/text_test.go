@@ -98,7 +98,9 @@ func TestBlank(t *testing.T) {
 // letters of any script, emoji and spaces are not.
 func TestCheckShown(t *testing.T) {
 	t.Parallel()
-	for _, fine := range []string{"", "My phone", "Téléphone d’Åsa", "我的手机", "📱 2", "هاتفي"} {
+	for _, fine := range []string{
+		"", "My phone", "Téléphone d’Åsa", "我的手机", "📱 2", "هاتفي", "نمی\u200cدانم", "👩\u200d👧",
+	} {
 		if err := billing.CheckShown("/name", fine); err != nil {
 			t.Errorf("%q: %v", fine, err)
 		}

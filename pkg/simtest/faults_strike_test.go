@@ -114,6 +114,7 @@ func (h *house) clockOff() func() {
 	h.ready()
 	h.front.skew.Store(int64(time.Minute))
 	h.order(1)
+	h.awaitThat("the clock is off", func(s scrape) bool { return s[clockOffset] < -10 || s[clockOffset] > 10 })
 	return func() {
 		h.front.recover()
 		h.order(1)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path/filepath"
 )
 
 // BackUp writes a SQLite database, as it is at one moment, to a new file that only its owner can read. Readers and
@@ -26,7 +27,7 @@ func (d *DB) BackUp(ctx context.Context, file string) (err error) {
 	defer func() {
 		err = errors.Join(err, f.Close())
 		if err == nil {
-			err = os.Rename(part, file)
+			err = errors.Join(os.Rename(part, file), syncFolder(filepath.Dir(file)))
 		} else {
 			err = errors.Join(err, os.Remove(part))
 		}
@@ -35,4 +36,13 @@ func (d *DB) BackUp(ctx context.Context, file string) (err error) {
 		return fmt.Errorf("back up: %w", err)
 	}
 	return f.Sync() // SQLite does not, for a copy
+}
+
+// syncFolder writes the names in a folder to the disk.
+func syncFolder(path string) error {
+	folder, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	return errors.Join(folder.Sync(), folder.Close())
 }

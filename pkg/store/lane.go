@@ -134,12 +134,16 @@ func (d *DB) move(ctx context.Context, m Move) error {
 	case err := <-q.done:
 		return err
 	case <-ctx.Done():
-		return ctx.Err()
 	}
 	select {
 	case err := <-q.done:
 		return err
 	case <-ctx.Done():
+	}
+	select {
+	case err := <-q.done: // both were ready, and what was committed counts
+		return err
+	default:
 		return ctx.Err()
 	}
 }
@@ -185,7 +189,7 @@ func (l *lane) lead(q *queued) {
 	defer l.drained.Done()
 	batch := l.next()
 	q.leads = len(batch) == 1
-	held := l.make(batch, briefWait)
+	held, _ := l.make(batch, briefWait)
 	q.leads = false
 	l.setAside(held)
 	l.mu.Lock()
@@ -204,7 +208,7 @@ func (l *lane) loop() {
 		if batch == nil {
 			return
 		}
-		held := l.make(batch, briefWait)
+		held, _ := l.make(batch, briefWait)
 		l.setAside(held)
 	}
 }
@@ -255,8 +259,8 @@ func (l *lane) forget(q *queued) {
 	}
 }
 
-// make makes a batch, and tells each caller. It returns the moves whose rows others hold.
-func (l *lane) make(batch []*queued, wait time.Duration) (held []*queued) {
+// make makes a batch, and tells each caller. It returns the moves whose rows others hold, and whether it was committed.
+func (l *lane) make(batch []*queued, wait time.Duration) (held []*queued, committed bool) {
 	ctx, cancel := context.WithTimeout(context.Background(), batchLimit)
 	defer cancel()
 	live := batch[:0]
@@ -268,7 +272,7 @@ func (l *lane) make(batch []*queued, wait time.Duration) (held []*queued) {
 		live = append(live, q)
 	}
 	if len(live) == 0 {
-		return nil
+		return nil, false
 	}
 	held, err := l.runSafely(ctx, live, wait)
 	skipped := map[*queued]bool{}
@@ -284,7 +288,7 @@ func (l *lane) make(batch []*queued, wait time.Duration) (held []*queued) {
 			q.done <- err
 		}
 	}
-	return held
+	return held, err == nil
 }
 
 // runSafely returns a panic as an error. The lane must go on after it, or all later moves would wait for ever.

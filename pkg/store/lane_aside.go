@@ -13,8 +13,8 @@ const (
 	// heldFor is how long an account counts as held after the last wait for it was in vain. So a peer that keeps a row
 	// for minutes delays the batches of others once, and not at every request.
 	heldFor = 10 * time.Second
-	// asideTurn is how long an account is waited for at a time, once a wait for it was in vain. Then others that wait
-	// aside get their turn.
+	// asideTurn is how long an account is waited for at a time, once a wait for it was in vain, or if others may need
+	// its connection. Then others that wait aside get their turn.
 	asideTurn = 200 * time.Millisecond
 )
 
@@ -82,9 +82,9 @@ func (l *lane) loopAside(id billing.AccountID, a *aside) {
 			continue
 		}
 		batch, most := l.takeAside(a)
-		held := l.make(batch, max(time.Millisecond, min(most, maxHeldWait-time.Since(oldest))))
+		held, committed := l.make(batch, max(time.Millisecond, min(most, maxHeldWait-time.Since(oldest))))
 		<-l.slots
-		l.endAside(a, held)
+		l.endAside(a, held, committed)
 	}
 }
 
@@ -107,7 +107,7 @@ func (l *lane) takeAside(a *aside) (batch []*queued, most time.Duration) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	most = maxHeldWait
-	if !a.until.IsZero() {
+	if !a.until.IsZero() || len(l.slots) == maxAside {
 		most = asideTurn
 	}
 	n := min(len(a.waiting), maxBatch)
@@ -119,12 +119,13 @@ func (l *lane) takeAside(a *aside) (batch []*queued, most time.Duration) {
 	return batch, most
 }
 
-// endAside notes whether the row was there. Moves that waited in vain go on waiting if they have time left.
-func (l *lane) endAside(a *aside, held []*queued) {
+// endAside notes whether the row was there. Moves that waited in vain go on waiting if they have time left. If all
+// callers have gone, or the batch failed, the account counts as held as long as before.
+func (l *lane) endAside(a *aside, held []*queued, committed bool) {
 	l.mu.Lock()
-	if len(held) == 0 {
+	if len(held) == 0 && committed {
 		a.until = time.Time{}
-	} else {
+	} else if len(held) > 0 {
 		a.until = time.Now().Add(heldFor)
 		for _, q := range held {
 			l.remember(q)

@@ -3,7 +3,8 @@
 //
 // A span is begun by Start, below the span in the context. So a room that traces a step needs no tracer: without a span
 // in the context, Start does nothing. Only what begins a trace, a request or a job, needs a Tracer, and a nil one
-// begins none. No span has an email, an address, a parameter of SQL, or an id of Stripe's.
+// begins none. No span has an email, an address, a parameter of SQL, or an id of a customer's
+// at Stripe.
 package trace
 
 import (
