@@ -149,9 +149,10 @@ lint: ## golangci-lint, at the version that tools/lint/go.mod pins; .golangci.ym
 	$(HEADLINE) 'lint: golangci-lint'
 	"$$(go -C tools/lint tool -n golangci-lint)" run ./...
 
-tidy: ## check that go.mod and go.sum name exactly what is used
+tidy: ## check that go.mod and go.sum name exactly what is used, here and in tools
 	$(HEADLINE) 'tidy: go mod tidy'
 	go mod tidy -diff
+	go -C tools mod tidy -diff
 
 tools: ## test tools/mutants on a package whose mutants have known results, and the manifests of Kubernetes
 	$(HEADLINE) 'tools: the tests of tools/mutants and tools/manifests'

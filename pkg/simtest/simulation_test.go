@@ -20,7 +20,7 @@ var (
 	onlyOn    = flag.String("database", "", "postgres or sqlite; both where it is not given")
 	shrink    = flag.Bool("shrink", false, "look for fewer steps that fail as well")
 	agreement = flag.Duration(
-		"patience", time.Minute, "how long, in real time, the database may take at the end to agree with Stripe",
+		"patience", 2*time.Minute, "how long, in real time, the database may take at the end to agree with Stripe",
 	)
 	story    = flag.Bool("story", false, "tell what happened to each user also where no rule was broken")
 	showPlan = flag.Bool("plan", false, "print the plan of the first seed, and do nothing")
