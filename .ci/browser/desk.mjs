@@ -118,7 +118,7 @@ export const desk = (browser, urls, world) => withPage(browser, {}, async (page)
   }
   await step('leave', async () => {
     await page.getByRole('button', { name: 'Log out' }).click();
-    await page.getByLabel('Password').waitFor();
+    await page.getByText('You are logged out.').waitFor();
     const kept = await page.evaluate(() => Object.keys(localStorage).filter((name) => /^pointsync.admin/.test(name)));
     must(kept.length === 0, 'a token is left');
   });
