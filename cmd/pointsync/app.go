@@ -102,17 +102,7 @@ func newApp(ctx context.Context, p parts) (_ *app, err error) {
 		return nil, err
 	}
 	a.jobs.TraceIn(p.tracer)
-	a.inbox = inbox.New(inbox.Options{
-		DB:               a.db,
-		Stripe:           a.stripe,
-		Syncer:           a.syncer,
-		Jobs:             a.jobs,
-		Secrets:          reveal(c.WebhookSecrets),
-		Livemode:         c.Live(),
-		Metrics:          counts,
-		Log:              p.log,
-		BackfillInterval: c.Backfill,
-	})
+	a.inbox = a.newInbox(c, counts)
 	tokens := token.NewIssuer(keys, c.Issuer, c.Audience, p.now).WithFeatures(p.catalog.Features)
 	if a.accounts, err = a.newAccounts(p, tokens, sender, counts); err != nil {
 		return nil, err
@@ -202,6 +192,20 @@ func openStore(ctx context.Context, c config.Config, now func() time.Time, migra
 		return nil, err
 	}
 	return db, nil
+}
+
+func (a *app) newInbox(c config.Config, counts *metric.Metrics) *inbox.Inbox {
+	return inbox.New(inbox.Options{
+		DB:               a.db,
+		Stripe:           a.stripe,
+		Syncer:           a.syncer,
+		Jobs:             a.jobs,
+		Secrets:          reveal(c.WebhookSecrets),
+		Livemode:         c.Live(),
+		Metrics:          counts,
+		Log:              a.log,
+		BackfillInterval: c.Backfill,
+	})
 }
 
 func newGateway(
